@@ -20,7 +20,8 @@ export interface Ledger {
   readonly activities: ReadonlyMap<string, ActivityAccount>;
   readonly runs: ReadonlyMap<string, RunAccount>;
   readonly recurring: ReadonlyMap<string, RecurringAccount>;
-  readonly authentication: Readonly<Record<AuthenticationEvent, number>>;
+  /** Sign-ins; null until JIM is known to record them (0.14). */
+  readonly authentication: Readonly<Record<AuthenticationEvent, Cell>> | null;
   readonly labels: Admissions;
 
   /** Runs counted whose `/stats` is still to be read. */
@@ -189,7 +190,16 @@ export interface RunAccount {
   readonly lastSuccess: { readonly end: Instant; readonly duration: Micros | null } | null;
   /** Ends of failed runs later than the last success's end, at most 100, oldest first. */
   readonly failureEnds: readonly Instant[];
+  /** The unsuccessful run (Cancelled too) that ended last, until the next success; its cause once its detail was read. */
+  readonly lastFailure: LastFailure | null;
   readonly lastActiveMs: number;
+}
+
+export interface LastFailure {
+  readonly id: ActivityId;
+  readonly end: Instant;
+  readonly status: FinishedStatus;
+  readonly cause: FailureCause | null;
 }
 
 export const FAILURE_CAUSES = [
@@ -215,8 +225,6 @@ export interface LastRun {
   readonly processed: number | null;
   /** From `/items`; null until read. */
   readonly errorsByType: Readonly<Record<string, number>> | null;
-  /** The last unsuccessful run's cause and id, until the next success. */
-  readonly failure: { readonly id: ActivityId; readonly cause: FailureCause | null } | null;
 }
 
 /** Recurring Activities that are no runs (TemporalScopeReconciliation, MetaverseObjectHousekeeping, HistoryRetentionCleanup). */
@@ -331,7 +339,7 @@ export function emptyLedger(limit: number): Ledger {
     activities: new Map(),
     runs: new Map(),
     recurring: new Map(),
-    authentication: { sign_in_succeeded: 0, sign_in_failed: 0, api_key_failed: 0 },
+    authentication: null,
     labels: {
       runs: new Set(),
       connectedSystems: new Set(),
