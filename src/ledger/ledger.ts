@@ -280,16 +280,22 @@ export interface InventoryMemory {
   readonly absentOnce: ReadonlySet<string>;
 }
 
-/** An alert of the bridge; identity labels never change while it fires. */
+/** An alert of the bridge; identity labels never change while it fires. Times are our clock, but for `runEnd`. */
 export interface HeldAlert {
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
   readonly generatorUrl: string;
+  /** When the bridge first knew; an Alertmanager groups by it. */
   readonly startsAtMs: number;
-  /** Null while firing. */
+  /** Null while firing; never in the future. */
   readonly resolvedAtMs: number | null;
-  /** The run it tells of; null for test alerts. */
-  readonly activityId: ActivityId | null;
+  /** The newest run it tells of, and when that run ended (JIM's clock). */
+  readonly activityId: ActivityId;
+  readonly runEnd: Instant;
+  /** When that run was found; `resolve_after` runs from here. */
+  readonly foundAtMs: number;
+  /** When an Alertmanager first accepted it firing; null until then, and it fires at least 10 minutes longer. */
+  readonly acceptedAtMs: number | null;
 }
 
 const NO_STATUSES: StatusCounts = {
