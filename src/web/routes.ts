@@ -1,0 +1,147 @@
+/**
+ * What the exporter answers over HTTP. `/metrics` serves the bytes of the last publication and nothing
+ * else: no request here ever waits for JIM, renders or compresses.
+ */
+import { Hono } from 'hono';
+import type { Context } from 'hono';
+import type { Log } from '../log.ts';
+import { acceptsGzip, negotiateFormat } from './negotiation.ts';
+
+/** What `metrics/publication` gives us: the bytes as last published, immutable. */
+export interface Publication {
+  /** Null before the first publication. */
+  current(): PublishedBytes | null;
+  /** A complete scrape of the publication of that moment went out (the zero hold waits for this). */
+  served(publishedAtMs: number, nowMs: number): void;
+}
+export interface PublishedBytes {
+  readonly text: Representation;
+  readonly openMetrics: Representation;
+  readonly publishedAtMs: number;
+}
+export interface Representation {
+  readonly plain: Uint8Array;
+  /** Null for the moment in which it is still being compressed. */
+  readonly gzip: Uint8Array | null;
+}
+
+export interface Page {
+  readonly html: string;
+  readonly contentSecurityPolicy: string;
+}
+
+export type ReloadResult = { readonly ok: true } | { readonly ok: false; readonly reason: string };
+
+export interface RoutesOptions {
+  readonly publication: Publication;
+  /** Starts with a slash. At `/` there is no page. */
+  readonly telemetryPath: string;
+  readonly lifecycle: { readonly enabled: boolean; readonly reload: () => Promise<ReloadResult> };
+  /** The state is loaded and a first publication, with JIM or without it, is there. */
+  readonly ready: () => boolean;
+  /** Scrapes under way at once; 0 is no limit. */
+  readonly maxRequests: number;
+  readonly page: () => Page;
+  readonly nowMs: () => number;
+  readonly log: Log;
+}
+
+/** What a handler may know of the connection; absent where a test calls the routes directly. */
+export interface RequestEnv {
+  readonly delivery?: Delivery | undefined;
+}
+export interface Delivery {
+  /** Calls once, when the answer is out (`complete`) or its connection is gone. */
+  onEnd(listener: (complete: boolean) => void): void;
+}
+
+export type Fetch = (request: Request, env: RequestEnv) => Response | Promise<Response>;
+
+export function createRoutes(options: RoutesOptions): Fetch {
+  const app = new Hono<{ Bindings: RequestEnv }>({ getPath: undecodedPath });
+
+  app.get(options.telemetryPath, scrapeHandler(options));
+  app.get('/-/healthy', (c) => c.text('jim-exporter is healthy.\n'));
+  app.get('/-/ready', (c) =>
+    options.ready()
+      ? c.text('jim-exporter is ready.\n')
+      : c.text('jim-exporter is not ready: nothing has been published yet.\n', 503),
+  );
+  app.on(['POST', 'PUT'], '/-/reload', async (c) => {
+    if (!options.lifecycle.enabled) {
+      return c.text('Lifecycle API is not enabled: start with --web.enable-lifecycle.\n', 403);
+    }
+    const result = await options.lifecycle.reload();
+    return result.ok ? c.text('') : c.text(`failed to reload config: ${result.reason}\n`, 500);
+  });
+  if (options.telemetryPath !== '/') app.get('/', (c) => showPage(c, options.page()));
+
+  for (const path of new Set([options.telemetryPath, '/-/healthy', '/-/ready', '/'])) {
+    app.all(path, methodNotAllowed('GET, HEAD'));
+  }
+  app.all('/-/reload', methodNotAllowed('POST, PUT'));
+  app.notFound((c) => c.text('404 page not found\n', 404));
+  app.onError((err, c) => {
+    options.log.error('Could not answer a request', { err, path: c.req.path });
+    return c.text('Internal Server Error\n', 500);
+  });
+  return (request, env) => app.fetch(request, env);
+}
+
+type RouteContext = Context<{ Bindings: RequestEnv }>;
+
+function scrapeHandler(options: RoutesOptions): (c: RouteContext) => Response {
+  let underWay = 0;
+  return (c) => {
+    if (options.maxRequests > 0 && underWay >= options.maxRequests) {
+      const limit = options.maxRequests;
+      return c.text(`Limit of concurrent requests reached (${limit}), try again later.\n`, 503);
+    }
+    const published = options.publication.current();
+    if (published === null) return c.text('Nothing has been published yet.\n', 503);
+    const { delivery } = c.env ?? {};
+    if (delivery !== undefined) {
+      underWay += 1;
+      delivery.onEnd((complete) => {
+        underWay -= 1;
+        if (complete && c.req.method === 'GET') {
+          options.publication.served(published.publishedAtMs, options.nowMs());
+        }
+      });
+    }
+    return expositionResponse(c, published);
+  };
+}
+
+function expositionResponse(c: RouteContext, published: PublishedBytes): Response {
+  const { format, contentType } = negotiateFormat(c.req.header('accept') ?? null);
+  const { plain, gzip } = published[format];
+  const compressed = acceptsGzip(c.req.header('accept-encoding') ?? null) ? gzip : null;
+  const body = compressed ?? plain;
+  return new Response(body, {
+    headers: {
+      'Content-Type': contentType,
+      'Content-Length': String(body.byteLength),
+      Vary: 'Accept, Accept-Encoding',
+      ...(compressed === null ? {} : { 'Content-Encoding': 'gzip' }),
+    },
+  });
+}
+
+function showPage(c: RouteContext, page: Page): Response {
+  return c.html(page.html, 200, {
+    'Content-Security-Policy': page.contentSecurityPolicy,
+    'X-Content-Type-Options': 'nosniff',
+    'Referrer-Policy': 'no-referrer',
+    'Cache-Control': 'no-store',
+  });
+}
+
+function methodNotAllowed(allow: string): (c: RouteContext) => Response {
+  return (c) => c.text('405 method not allowed\n', 405, { Allow: allow });
+}
+
+/** The path as it was sent: decoding would give every route a second name (`/%6Detrics`). */
+function undecodedPath(request: Request): string {
+  return /^[a-z]+:\/\/[^/?#]*([^?#]*)/i.exec(request.url)?.[1] ?? '/';
+}
