@@ -1,0 +1,594 @@
+/**
+ * JIM's answers beside the list rows, from unknown JSON to exact values. Unknown fields are ignored and
+ * unknown enum words kept; what is missing or of another type is a fault of the whole answer, named by its
+ * path and never by its value. Messages and people's names come out only as `ActivityText`.
+ */
+import { z } from 'zod';
+import type { Activity, ActivityId, Instant, Micros, OutcomeCounts } from './activity.ts';
+import {
+  type Fields,
+  isCount,
+  isFields,
+  laterName,
+  parseRow,
+  readInstantOrNull,
+  readId,
+  readInstant,
+  readTimespan,
+  type RejectedRow,
+} from './row.ts';
+
+/** Either the value, or what is wrong with the answer in words that quote nothing of it. */
+export type Reading<T> =
+  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly fault: string };
+
+const count = z.custom<number>(isCount, 'is no whole number from 0');
+const word = z.string().min(1);
+const text = z
+  .string()
+  .nullish()
+  .transform((value) => value ?? null);
+const number = z
+  .number()
+  .nullish()
+  .transform((value) => value ?? null);
+const id = z.unknown().transform((value, context) => readId(value) ?? fail(context, 'is no id'));
+const idOrNull = z
+  .unknown()
+  .transform((value, context) =>
+    value === null || value === undefined ? null : (readId(value) ?? fail(context, 'is no id')),
+  );
+const moment = z
+  .unknown()
+  .transform((value, context) => readInstant(value) ?? fail(context, 'is no date'));
+const momentOrNull = z.unknown().transform((value, context) => {
+  const read = readInstantOrNull(value);
+  return read === undefined ? fail(context, 'is no date') : read;
+});
+const timespan = z.unknown().transform((value, context) => {
+  const read = readTimespan(value);
+  return read === undefined ? fail(context, 'is no timespan') : read;
+});
+
+function fail(context: z.RefinementCtx, message: string): never {
+  context.addIssue({ code: 'custom', message });
+  return z.NEVER;
+}
+
+function read<T>(schema: z.ZodType<T>, value: unknown): Reading<T> {
+  const result = schema.safeParse(value);
+  if (result.success) return { ok: true, value: result.data };
+  const [issue] = result.error.issues;
+  const path = issue === undefined || issue.path.length === 0 ? 'it' : issue.path.join('.');
+  return { ok: false, fault: `${path} ${wording(issue)}` };
+}
+
+/** zod's own messages name types only; ours say what was expected. */
+function wording(issue: z.core.$ZodIssue | undefined): string {
+  if (issue === undefined) return 'is unreadable';
+  if (issue.code === 'custom') return issue.message;
+  if (issue.code === 'invalid_type') return `is no ${issue.expected}`;
+  return 'is unreadable';
+}
+
+/** The envelope of every paged answer (jim-api, 1.4). Past the end, `totalCount` is 0 whatever there is. */
+export interface Page<T> {
+  readonly rows: readonly T[];
+  readonly totalCount: number;
+  readonly page: number;
+  /** The effective size: JIM clamps silently. */
+  readonly pageSize: number;
+  readonly hasNextPage: boolean;
+}
+
+const envelope = z.object({
+  items: z.array(z.unknown()),
+  totalCount: count,
+  page: count,
+  pageSize: count,
+  hasNextPage: z.boolean(),
+});
+
+export function readEnvelope(value: unknown): Reading<Page<unknown>> {
+  const result = read(envelope, value);
+  if (!result.ok) return result;
+  const { items, ...rest } = result.value;
+  return { ok: true, value: { rows: items, ...rest } };
+}
+
+function readPageOf<T>(schema: z.ZodType<T>): (value: unknown) => Reading<Page<T>> {
+  const rows = z.object({ items: z.array(schema) });
+  return (value) => {
+    const page = readEnvelope(value);
+    if (!page.ok) return page;
+    const parsed = read(rows, { items: page.value.rows });
+    return parsed.ok ? { ok: true, value: { ...page.value, rows: parsed.value.items } } : parsed;
+  };
+}
+
+/** The rows of a list or of children, read one by one. */
+export function readRows(rows: readonly unknown[]): {
+  readonly activities: readonly Activity[];
+  readonly rejected: readonly RejectedRow[];
+} {
+  const activities: Activity[] = [];
+  const rejected: RejectedRow[] = [];
+  for (const value of rows) {
+    const row = parseRow(value);
+    if (row.ok) activities.push(row.activity);
+    else rejected.push(row.rejected);
+  }
+  return { activities, rejected };
+}
+
+/** `/children`: a plain array before 0.13, an envelope since. */
+export function readChildren(value: unknown): Reading<readonly unknown[]> {
+  if (Array.isArray(value)) return { ok: true, value };
+  const page = readEnvelope(value);
+  return page.ok ? { ok: true, value: page.value.rows } : page;
+}
+
+/** Free text of one Activity: people's names, messages, error texts. Only for the terminal client, and for an alert's message where that is configured. */
+export interface ActivityText {
+  readonly message: string | null;
+  readonly initiatedByType: string | null;
+  readonly initiatedByName: string | null;
+  /** The following two only in a detail. */
+  readonly warningMessage: string | null;
+  readonly errorMessage: string | null;
+}
+
+/** The texts of a list row or a detail; what is no text is left out. */
+export function readText(value: unknown): ActivityText {
+  const fields: Fields = isFields(value) ? value : {};
+  const textOf = (name: string): string | null => {
+    const field = fields[name];
+    return typeof field === 'string' ? field : null;
+  };
+  return {
+    message: textOf('message'),
+    initiatedByType: textOf('initiatedByType'),
+    initiatedByName: textOf('initiatedByName'),
+    warningMessage: textOf('warningMessage'),
+    errorMessage: textOf('errorMessage'),
+  };
+}
+
+/** `/stats` and a detail's executionStats, under the words that the list has for the same things (jim-api, 2.4). */
+export interface RunStats {
+  readonly processed: number;
+  readonly changed: number;
+  readonly unchanged: number;
+  readonly errors: number;
+  readonly objectTypes: number;
+  readonly outcomes: OutcomeCounts;
+  readonly exportsConfirmed: number;
+  readonly exportsRetrying: number;
+  readonly exportsFailed: number;
+}
+
+const stats = z
+  .object({
+    totalObjectsProcessed: count,
+    totalObjectChangeCount: count,
+    totalUnchanged: count,
+    totalObjectErrors: count,
+    totalObjectTypes: count,
+    totalCsoAdds: count,
+    totalCsoUpdates: count,
+    totalCsoDeletes: count,
+    totalProjections: count,
+    totalJoins: count,
+    totalAttributeFlows: count,
+    totalDisconnections: count,
+    totalDisconnectedOutOfScope: count,
+    totalOutOfScopeRetainJoin: count,
+    totalDriftCorrections: count,
+    totalProvisioned: count,
+    totalExported: count,
+    totalDeprovisioned: count,
+    totalPendingExports: count,
+    totalPendingExportsConfirmed: count,
+    totalPendingExportsRetrying: count,
+    totalPendingExportsFailed: count,
+    totalCreated: count,
+  })
+  .transform((row): RunStats => ({
+    processed: row.totalObjectsProcessed,
+    changed: row.totalObjectChangeCount,
+    unchanged: row.totalUnchanged,
+    errors: row.totalObjectErrors,
+    objectTypes: row.totalObjectTypes,
+    outcomes: {
+      Added: row.totalCsoAdds,
+      Updated: row.totalCsoUpdates,
+      Deleted: row.totalCsoDeletes,
+      Projected: row.totalProjections,
+      Joined: row.totalJoins,
+      AttributeFlows: row.totalAttributeFlows,
+      Disconnected: row.totalDisconnections,
+      DisconnectedOutOfScope: row.totalDisconnectedOutOfScope,
+      OutOfScopeRetainJoin: row.totalOutOfScopeRetainJoin,
+      DriftCorrections: row.totalDriftCorrections,
+      Provisioned: row.totalProvisioned,
+      Exported: row.totalExported,
+      Deprovisioned: row.totalDeprovisioned,
+      Created: row.totalCreated,
+      PendingExports: row.totalPendingExports,
+    },
+    exportsConfirmed: row.totalPendingExportsConfirmed,
+    exportsRetrying: row.totalPendingExportsRetrying,
+    exportsFailed: row.totalPendingExportsFailed,
+  }));
+
+export function readStats(value: unknown): Reading<RunStats> {
+  return read(stats, value);
+}
+
+/** One Activity by its id. It has no totals in any version, only a run's `stats` (jim-api, 2.3). */
+export interface ActivityDetail {
+  readonly id: ActivityId;
+  readonly parentId: ActivityId | null;
+  readonly created: Instant;
+  readonly executed: Instant | null;
+  readonly status: string;
+  readonly targetType: string;
+  readonly operation: string;
+  readonly targetName: string | null;
+  readonly targetContext: string | null;
+  readonly runType: string;
+  readonly objectsToProcess: number;
+  readonly objectsProcessed: number;
+  readonly executionTime: Micros | null;
+  readonly totalActivityTime: Micros | null;
+  readonly connectedSystemId: number | null;
+  readonly runProfileId: number | null;
+  /** Null for what has no run profile as its target. */
+  readonly stats: RunStats | null;
+  /** Why it did not succeed; null while it is unfinished, and where it did. */
+  readonly failureCause: FailureCause | null;
+  /** The following three only on main; null elsewhere, and for what no schedule started. */
+  readonly scheduleExecutionId: string | null;
+  readonly scheduleStepIndex: number | null;
+  readonly scheduleName: string | null;
+}
+
+export type FailureCause =
+  'worker_crash' | 'previous_step_failed' | 'cancelled' | 'object_errors' | 'exception';
+
+const detail = z
+  .object({
+    id,
+    parentActivityId: idOrNull,
+    created: moment,
+    executed: momentOrNull,
+    status: word,
+    targetType: word,
+    targetOperationType: word,
+    targetName: text,
+    targetContext: text,
+    connectedSystemRunType: word.nullish(),
+    objectsToProcess: count,
+    objectsProcessed: count,
+    executionTime: timespan,
+    totalActivityTime: timespan,
+    connectedSystemId: number,
+    connectedSystemRunProfileId: number,
+    executionStats: stats.nullish(),
+    errorMessage: text,
+    errorStackTrace: text,
+    scheduleExecutionId: text,
+    scheduleStepIndex: number,
+    scheduledByScheduleName: text,
+  })
+  .transform((row): ActivityDetail => ({
+    id: row.id,
+    parentId: row.parentActivityId,
+    created: row.created,
+    executed: row.executed,
+    status: row.status,
+    targetType: laterName(row.targetType),
+    operation: row.targetOperationType,
+    targetName: row.targetName,
+    targetContext: row.targetContext,
+    runType: row.connectedSystemRunType ?? 'NotSet',
+    objectsToProcess: row.objectsToProcess,
+    objectsProcessed: row.objectsProcessed,
+    executionTime: row.executionTime,
+    totalActivityTime: row.totalActivityTime,
+    connectedSystemId: row.connectedSystemId,
+    runProfileId: row.connectedSystemRunProfileId,
+    stats: row.executionStats ?? null,
+    failureCause: failureCauseOf(row),
+    scheduleExecutionId: row.scheduleExecutionId,
+    scheduleStepIndex: row.scheduleStepIndex,
+    scheduleName: row.scheduledByScheduleName,
+  }));
+
+export function readDetail(value: unknown): Reading<ActivityDetail> {
+  return read(detail, value);
+}
+
+/** JIM's fixed text for a run that its worker left behind (jim-api, 5.5). */
+const WORKER_CRASH = /worker crash/i;
+
+/** What JIM's fields say about a failure, so that its message need not leave this file. */
+function failureCauseOf(row: {
+  readonly status: string;
+  readonly executionTime: Micros | null;
+  readonly errorMessage: string | null;
+  readonly errorStackTrace: string | null;
+  readonly executionStats?: RunStats | null | undefined;
+}): FailureCause | null {
+  switch (row.status) {
+    // Only a step whose turn never came has no execution time; one cancelled while queued has its wait.
+    case 'Cancelled':
+      return row.executionTime === null ? 'previous_step_failed' : 'cancelled';
+    case 'CompleteWithError':
+      return 'object_errors';
+    case 'FailedWithError':
+      if (WORKER_CRASH.test(row.errorMessage ?? '')) return 'worker_crash';
+      // All objects failed: no exception, hence no stack trace, but errors.
+      return row.errorStackTrace === null && (row.executionStats?.errors ?? 0) > 0
+        ? 'object_errors'
+        : 'exception';
+    default:
+      return null;
+  }
+}
+
+/** One changed or failed object of a run. Its names are personal data and stay behind. */
+export interface RunItem {
+  readonly id: string;
+  readonly objectType: string | null;
+  readonly changeType: string;
+  /** Null where there was no error (`NotSet` on the wire). */
+  readonly errorType: string | null;
+}
+
+const item = z
+  .object({
+    id: z.string(),
+    connectedSystemObjectType: text,
+    objectChangeType: word,
+    errorType: text,
+  })
+  .transform((row): RunItem => ({
+    id: row.id,
+    objectType: row.connectedSystemObjectType,
+    changeType: row.objectChangeType,
+    errorType: row.errorType === 'NotSet' ? null : row.errorType,
+  }));
+
+export const readItems = readPageOf(item);
+
+/** What names the object of an item: personal data, only for the terminal client. */
+export interface ItemText {
+  readonly externalId: string | null;
+  readonly displayName: string | null;
+}
+
+export function readItemText(value: unknown): ItemText {
+  const fields: Fields = isFields(value) ? value : {};
+  const { externalIdValue, displayName } = fields;
+  return {
+    externalId: typeof externalIdValue === 'string' ? externalIdValue : null,
+    displayName: typeof displayName === 'string' ? displayName : null,
+  };
+}
+
+/** `/progress` of any Activity, 0.14 and later. Counters begin anew with each phase. */
+export interface Progress {
+  readonly id: ActivityId;
+  readonly status: string;
+  readonly objectsProcessed: number;
+  /** 0 where it is not known. */
+  readonly objectsToProcess: number;
+  readonly percentComplete: number | null;
+  /** Keeps growing after the end. */
+  readonly elapsedSeconds: number;
+  readonly objectsPerSecond: number | null;
+  readonly estimatedSecondsRemaining: number | null;
+  readonly errors: number;
+  /** The phase's name (main); JIM's own words, never a person's. */
+  readonly phase: string | null;
+}
+
+const progress = z
+  .object({
+    id,
+    status: word,
+    objectsProcessed: count,
+    objectsToProcess: count,
+    percentComplete: number,
+    elapsedSeconds: z.number(),
+    objectsPerSecond: number,
+    estimatedSecondsRemaining: number,
+    totalErrors: count,
+    currentPhase: z.object({ name: text }).nullish().catch(null),
+  })
+  .transform(({ totalErrors, currentPhase, ...row }): Progress => ({
+    ...row,
+    errors: totalErrors,
+    phase: currentPhase?.name ?? null,
+  }));
+
+export function readProgress(value: unknown): Reading<Progress> {
+  return read(progress, value);
+}
+
+/** One task of JIM's worker, 0.13 and later. */
+export interface WorkerTask {
+  readonly activityId: ActivityId | null;
+  readonly status: string;
+  readonly timestamp: Instant;
+}
+
+const workerTask = z.object({ activityId: idOrNull, status: word, timestamp: moment });
+export const readWorkerTasks = readPageOf<WorkerTask>(workerTask);
+
+export interface Schedule {
+  readonly id: string;
+  readonly name: string;
+  readonly enabled: boolean;
+  readonly lastRun: Instant | null;
+  readonly nextRun: Instant | null;
+  readonly stepCount: number;
+}
+
+const schedule = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    isEnabled: z.boolean(),
+    lastRunTime: momentOrNull,
+    nextRunTime: momentOrNull,
+    stepCount: count,
+  })
+  .transform((row): Schedule => ({
+    id: row.id,
+    name: row.name,
+    enabled: row.isEnabled,
+    lastRun: row.lastRunTime,
+    nextRun: row.nextRunTime,
+    stepCount: row.stepCount,
+  }));
+export const readSchedules = readPageOf(schedule);
+
+export interface ScheduleExecution {
+  readonly id: string;
+  readonly scheduleId: string | null;
+  readonly scheduleName: string | null;
+  /** main's `Complete` for both words. */
+  readonly status: string;
+  readonly queuedAt: Instant;
+  readonly startedAt: Instant | null;
+  readonly completedAt: Instant | null;
+  readonly currentStepIndex: number;
+  readonly totalSteps: number;
+}
+
+export interface ScheduleStep {
+  readonly stepIndex: number;
+  readonly stepType: string;
+  readonly connectedSystemId: number | null;
+  /** Null before the step was queued, and for steps that are no Activities. */
+  readonly activityId: ActivityId | null;
+}
+
+const executionFields = {
+  id: z.string(),
+  scheduleId: text,
+  scheduleName: text,
+  status: word.transform((status) => (status === 'Completed' ? 'Complete' : status)),
+  queuedAt: moment,
+  startedAt: momentOrNull,
+  completedAt: momentOrNull,
+  currentStepIndex: count,
+  totalSteps: count,
+};
+const scheduleExecution = z.object(executionFields);
+export const readScheduleExecutions = readPageOf<ScheduleExecution>(scheduleExecution);
+
+const scheduleExecutionDetail = z.object({
+  ...executionFields,
+  steps: z.array(
+    z.object({
+      stepIndex: count,
+      stepType: word,
+      connectedSystemId: number,
+      activityId: idOrNull,
+    }),
+  ),
+});
+export type ScheduleExecutionDetail = ScheduleExecution & {
+  readonly steps: readonly ScheduleStep[];
+};
+
+export function readScheduleExecution(value: unknown): Reading<ScheduleExecutionDetail> {
+  return read(scheduleExecutionDetail, value);
+}
+
+export interface ConnectedSystem {
+  readonly id: number;
+  readonly name: string;
+  readonly objects: number;
+  /** Objects joined to the metaverse: the wire's odd `connectorsCount`. */
+  readonly joinedObjects: number;
+  readonly pendingExports: number;
+}
+
+const connectedSystem = z
+  .object({
+    id: z.number(),
+    name: z.string(),
+    objectCount: count,
+    connectorsCount: count,
+    pendingExportObjectsCount: count,
+  })
+  .transform((row): ConnectedSystem => ({
+    id: row.id,
+    name: row.name,
+    objects: row.objectCount,
+    joinedObjects: row.connectorsCount,
+    pendingExports: row.pendingExportObjectsCount,
+  }));
+export const readConnectedSystems = readPageOf(connectedSystem);
+
+export interface RunProfile {
+  readonly id: number;
+  readonly name: string;
+  readonly runType: string;
+}
+
+const runProfiles = z.array(z.object({ id: z.number(), name: z.string(), runType: word }));
+
+/** A plain array in every version. */
+export function readRunProfiles(value: unknown): Reading<readonly RunProfile[]> {
+  return read(runProfiles, value);
+}
+
+export interface Certificate {
+  readonly name: string;
+  /** Null where it never expires (year 9999). */
+  readonly expiry: Instant | null;
+}
+
+const certificate = z
+  .object({ name: z.string(), validTo: momentOrNull })
+  .transform((row): Certificate => ({ name: row.name, expiry: row.validTo }));
+export const readCertificates = readPageOf(certificate);
+
+const version = z.object({ version: z.string() });
+
+/** `/health/version`: a release, a development version, or anything else; `dialectOf` decides. */
+export function readVersion(value: unknown): Reading<string> {
+  const result = read(version, value);
+  return result.ok ? { ok: true, value: result.value.version } : result;
+}
+
+export interface Health {
+  readonly ready: boolean;
+  readonly maintenance: boolean;
+}
+
+const health = z.object({ status: word, reason: text });
+
+/** `/health/ready`, whose 503 is an answer too. */
+export function readHealth(value: unknown): Reading<Health> {
+  const result = read(health, value);
+  if (!result.ok) return result;
+  const { status, reason } = result.value;
+  return {
+    ok: true,
+    value: { ready: status === 'ready', maintenance: reason === 'maintenance_mode' },
+  };
+}
+
+const errorEnvelope = z.object({ code: z.string() });
+
+/** JIM's own error envelope names a code; other servers' and frameworks' errors do not (jim-api, 9.4). */
+export function readErrorCode(value: unknown): string | null {
+  const result = read(errorEnvelope, value);
+  return result.ok ? result.value.code : null;
+}
