@@ -1,0 +1,139 @@
+/**
+ * The publication: the bytes that `/metrics` serves, made once when something changed and swapped in whole.
+ * A scrape costs no rendering and no compressing, and never waits for JIM.
+ */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Ledger } from '../ledger/ledger.ts';
+import { createGzip } from './gzip.ts';
+import { createRenderer } from './renderer.ts';
+import type { Runtime } from './runtime.ts';
+import type { Snapshot } from './snapshot.ts';
+
+export interface Representation {
+  readonly plain: Uint8Array;
+  /** One gzip member; null where compressing is switched off. */
+  readonly gzip: Uint8Array | null;
+}
+
+export interface Published {
+  /** Prometheus text format 0.0.4. */
+  readonly text: Representation;
+  /** OpenMetrics 1.0.0. */
+  readonly openMetrics: Representation;
+  /** `nowMs` of the snapshot: our clock. */
+  readonly publishedAtMs: number;
+}
+
+export interface Publication {
+  /**
+   * Shows a snapshot. Of overlapping calls the last one wins, and all resolve once it is shown; what is
+   * shown never goes back. Rejects only for a bug; the publication before then stays.
+   */
+  publish(snapshot: Snapshot): Promise<void>;
+  /** What to serve; null before the first publication. */
+  current(): Published | null;
+  /** Told by the web server: a scrape was answered with the publication of that time. */
+  served(publishedAtMs: number, nowMs: number): void;
+  /**
+   * Whether a scrape has been answered with a ledger that was first published at `bornAtMs` or later: then
+   * it has seen the zeros of a label set born at that time (design, section 2, rule 8). A later publication
+   * of an older ledger proves nothing.
+   */
+  servedSince(bornAtMs: number): boolean;
+}
+
+export interface PublicationOptions {
+  readonly runtime: Pick<Runtime, 'read'>;
+  /** Whether to compress as well; default true. */
+  readonly gzip?: boolean;
+  /** Lets the event loop take a turn; default the next turn of Node's. */
+  readonly yieldToLoop?: () => Promise<void>;
+}
+
+/** Publications that a slow scrape may still be told of. */
+const REMEMBERED_PUBLICATIONS = 20;
+
+export function createPublication(options: PublicationOptions): Publication {
+  const renderer = createRenderer(options.yieldToLoop ?? (() => nextTurn()));
+  const gzip = (options.gzip ?? true) ? createGzip() : null;
+  const scrapes = createScrapeMemory();
+  let current: Published | null = null;
+  let waiting: Snapshot | null = null;
+  let working: Promise<void> | null = null;
+
+  const show = async (snapshot: Snapshot): Promise<void> => {
+    const blocks = await renderer.render(snapshot, await options.runtime.read());
+    const [text, openMetrics] = await Promise.all([
+      represent(blocks.text, gzip),
+      represent(blocks.openMetrics, gzip),
+    ]);
+    current = { text, openMetrics, publishedAtMs: snapshot.nowMs };
+    scrapes.published(snapshot);
+  };
+
+  const showWaiting = async (): Promise<void> => {
+    while (waiting !== null) {
+      const snapshot: Snapshot = waiting;
+      waiting = null;
+      // oxlint-disable-next-line no-await-in-loop -- one at a time, so that none overtakes another
+      await show(snapshot);
+    }
+  };
+
+  return {
+    publish: (snapshot) => {
+      waiting = snapshot;
+      working ??= showWaiting().finally(() => {
+        working = null;
+      });
+      return working;
+    },
+    current: () => current,
+    served: (publishedAtMs, nowMs) => scrapes.served(publishedAtMs, nowMs),
+    servedSince: (bornAtMs) => scrapes.servedSince(bornAtMs),
+  };
+}
+
+async function represent(
+  blocks: readonly Uint8Array[],
+  gzip: ReturnType<typeof createGzip> | null,
+): Promise<Representation> {
+  return {
+    plain: Buffer.concat(blocks),
+    gzip: gzip === null ? null : await gzip(blocks),
+  };
+}
+
+interface ScrapeMemory {
+  published(snapshot: Snapshot): void;
+  served(publishedAtMs: number, nowMs: number): void;
+  servedSince(bornAtMs: number): boolean;
+}
+
+/** Which ledgers scrapes have seen. Times are of our clock, which may be set back: the newest scrape counts. */
+function createScrapeMemory(): ScrapeMemory {
+  let shown: readonly { readonly publishedAtMs: number; readonly ledgerSinceMs: number }[] = [];
+  let ledger: Ledger | null = null;
+  let ledgerSinceMs = 0;
+  let seen: { readonly ledgerSinceMs: number; readonly atMs: number } | null = null;
+  return {
+    published: (snapshot) => {
+      if (snapshot.ledger !== ledger) {
+        ledger = snapshot.ledger;
+        ledgerSinceMs = snapshot.nowMs;
+      }
+      shown = [...shown, { publishedAtMs: snapshot.nowMs, ledgerSinceMs }].slice(
+        -REMEMBERED_PUBLICATIONS,
+      );
+    },
+    served: (publishedAtMs, nowMs) => {
+      // Of two publications in one millisecond the older one: it proves less.
+      const publication = shown.find((one) => one.publishedAtMs === publishedAtMs);
+      if (publication === undefined) return;
+      const clockWentBack = seen !== null && nowMs < seen.atMs;
+      if (seen === null || clockWentBack || publication.ledgerSinceMs >= seen.ledgerSinceMs)
+        seen = { ledgerSinceMs: publication.ledgerSinceMs, atMs: nowMs };
+    },
+    servedSince: (bornAtMs) => seen !== null && seen.ledgerSinceMs >= bornAtMs,
+  };
+}
