@@ -1,0 +1,135 @@
+/** JIM's answers as values: its one JSON shape for success, its four for errors, and a page of HTML (jim-api, 1.5 and 9). */
+import type { Dialect } from './dialects.ts';
+import { writeTimestamp, type Json } from './json.ts';
+import { MICROS_PER_MS } from './row.ts';
+
+export interface Answer {
+  readonly status: number;
+  /** In the order in which Kestrel writes them; Date and Server are added when the answer is sent. */
+  readonly headers: ReadonlyArray<readonly [string, string]>;
+  readonly body: string;
+  /** MVC reached the action: the answer then names the API's versions. */
+  readonly fromAction: boolean;
+}
+
+const JSON_TYPE = ['Content-Type', 'application/json; charset=utf-8'] as const;
+
+export function ok(body: Json): Answer {
+  return okText(JSON.stringify(body));
+}
+
+/** As `ok`, for what is JSON text already. */
+export function okText(body: string): Answer {
+  return { status: 200, headers: [JSON_TYPE], body, fromAction: true };
+}
+
+export type ErrorCode =
+  'NOT_FOUND' | 'BAD_REQUEST' | 'INTERNAL_ERROR' | 'SERVICE_UNAVAILABLE' | 'TOO_MANY_REQUESTS' | '';
+
+/** JIM's own error shape. Some controllers leave the code empty. */
+export function envelope(status: number, code: ErrorCode, message: string, jimNow: number): Answer {
+  const body = {
+    code,
+    message,
+    details: null,
+    validationErrors: null,
+    timestamp: writeTimestamp(jimNow),
+  };
+  return { status, headers: [JSON_TYPE], body: JSON.stringify(body), fromAction: true };
+}
+
+/** What ASP.NET answers to parameters that do not bind. The action is never reached. */
+export function problem(
+  errors: Readonly<Record<string, readonly string[]>>,
+  traceId: string,
+): Answer {
+  const body = {
+    type: 'https://tools.ietf.org/html/rfc9110#section-15.5.1',
+    title: 'One or more validation errors occurred.',
+    status: 400,
+    errors,
+    traceId,
+  };
+  return { status: 400, headers: [JSON_TYPE], body: JSON.stringify(body), fromAction: false };
+}
+
+/** No key, or none that JIM accepts: written by the sign-in challenge, cookies and all. */
+export function unauthorized(nonce: string): Answer {
+  const cookie = `.AspNetCore.Correlation.${nonce}=N; path=/signin-oidc; secure; samesite=none; httponly`;
+  return {
+    status: 401,
+    headers: [JSON_TYPE, ['Set-Cookie', cookie]],
+    body: JSON.stringify({ error: 'Unauthorized', message: 'Authentication required' }),
+    fromAction: false,
+  };
+}
+
+/** A good key without the Administrator role. */
+export function forbidden(): Answer {
+  return empty(403);
+}
+
+export function empty(status: number): Answer {
+  return { status, headers: [['Content-Length', '0']], body: '', fromAction: false };
+}
+
+export function tooManyRequests(retryAfterSeconds: number, jimNow: number): Answer {
+  const message = 'Too many requests. Please retry after the indicated delay.';
+  return {
+    ...envelope(429, 'TOO_MANY_REQUESTS', message, jimNow),
+    headers: [
+      ['Content-Type', 'application/json'],
+      ['Retry-After', String(retryAfterSeconds)],
+    ],
+    fromAction: false,
+  };
+}
+
+/** The Blazor shell, which answers every path that nobody knows. */
+export function html(): Answer {
+  return {
+    status: 200,
+    headers: [
+      ['Content-Type', 'text/html; charset=utf-8'],
+      ['Cache-Control', 'no-cache, no-store, max-age=0'],
+    ],
+    body: '\n<!DOCTYPE html>\n<html lang="en"><head><title>JIM</title></head><body></body></html>',
+    fromAction: false,
+  };
+}
+
+/** What lies outside the API wants a signed-in person. */
+export function signIn(): Answer {
+  return {
+    status: 302,
+    headers: [
+      ['Content-Length', '0'],
+      ['Location', 'https://sign-in.example/authorize'],
+    ],
+    body: '',
+    fromAction: false,
+  };
+}
+
+const SECURITY_HEADERS: ReadonlyArray<readonly [string, string]> = [
+  [
+    'Content-Security-Policy',
+    "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; connect-src 'self' wss: ws:; frame-ancestors 'none'; base-uri 'self'; form-action 'self'",
+  ],
+  ['X-Content-Type-Options', 'nosniff'],
+  ['X-Frame-Options', 'DENY'],
+  ['Referrer-Policy', 'strict-origin-when-cross-origin'],
+  ['Permissions-Policy', 'camera=(), microphone=(), geolocation=()'],
+];
+
+/** The answer as Fetch knows it. `Date` is JIM's clock in whole seconds, unless a proxy's was asked for. */
+export function toResponse(answer: Answer, dialect: Dialect, dateMicros: number): Response {
+  const [first, ...others] = answer.headers;
+  const headers: Array<[string, string]> = [];
+  if (first !== undefined) headers.push([...first]);
+  headers.push(['Date', new Date(dateMicros / MICROS_PER_MS).toUTCString()], ['Server', 'Kestrel']);
+  for (const header of others) headers.push([...header]);
+  if (dialect.securityHeaders) for (const header of SECURITY_HEADERS) headers.push([...header]);
+  if (answer.fromAction) headers.push(['api-supported-versions', '1.0']);
+  return new Response(answer.body === '' ? null : answer.body, { status: answer.status, headers });
+}

@@ -1,0 +1,298 @@
+/**
+ * JIM's REST API over a world: who may ask, what a version knows, what it answers. A request first lets the
+ * world live until now; faults may then strike; the rest is a Hono app whose routes stand in lists beside it.
+ */
+import { Hono, type Context } from 'hono';
+import { activityRoutes, healthRoutes } from './activity-routes.ts';
+import {
+  empty,
+  envelope,
+  forbidden,
+  html,
+  ok,
+  okText,
+  problem,
+  signIn,
+  toResponse,
+  tooManyRequests,
+  unauthorized,
+  type Answer,
+} from './answers.ts';
+import { traceId, type Call, type Quirks } from './call.ts';
+import { dialectNamed, type Dialect, type DialectName } from './dialects.ts';
+import {
+  createFaults,
+  damageRow,
+  type ErrorBody,
+  type Fault,
+  type FaultPlan,
+  type SimulatedRequest,
+} from './faults.ts';
+import type { ApiKey } from './inventory.ts';
+import { parametersOf } from './query.ts';
+import { hash32 } from './random.ts';
+import { createRateLimiter, RETRY_AFTER_SECONDS } from './rate-limit.ts';
+import { authenticationRow, MICROS_PER_MS } from './row.ts';
+import { stateRoutes } from './state-routes.ts';
+import type { World } from './world.ts';
+
+export interface SimulatorOptions {
+  readonly world: World;
+  /** Our clock: each request lets the world live until then. */
+  readonly now: () => number;
+  /** Serves as this version, whatever the world's is. */
+  readonly dialect?: DialectName;
+  readonly faults?: FaultPlan;
+  readonly quirks?: Quirks;
+}
+
+/** What becomes of a request: an answer, or something that only a connection can express. */
+export type Served =
+  | { readonly kind: 'answer'; readonly response: Response; readonly delayMs: number }
+  | { readonly kind: 'truncated'; readonly response: Response; readonly bytes: number | null }
+  | { readonly kind: 'refused' }
+  | { readonly kind: 'reset' }
+  | { readonly kind: 'hung' };
+
+export interface Simulator {
+  readonly app: Hono;
+  readonly world: World;
+  readonly faults: FaultPlan;
+  /** May be changed between requests. */
+  quirks: Quirks;
+  /** For answers alone; throws where the fault is one of the connection. */
+  fetch(request: Request): Promise<Response>;
+  serve(request: Request): Promise<Served>;
+  /** Called before each request is served, so that tests can change the world between two. Returns the way out. */
+  onRequest(callback: (request: SimulatedRequest) => void): () => void;
+  /** Requests served so far. */
+  readonly requestCount: number;
+}
+
+/** More than the 16 MiB that a client should bear. */
+const OVERSIZED_BYTES = 17 * 1024 * 1024;
+const KEY_PREFIX_LENGTH = 12;
+const REFUSALS_FOLDED_MS = 15 * 60_000;
+
+export function createSimulator(options: SimulatorOptions): Simulator {
+  const { world } = options;
+  const faults = options.faults ?? createFaults();
+  const limiter = createRateLimiter();
+  const refusedAtMs = new Map<string, number>();
+  const hooks = new Set<(request: SimulatedRequest) => void>();
+  let requestCount = 0;
+
+  const dialect = (): Dialect =>
+    options.dialect === undefined ? world.dialect : dialectNamed(options.dialect);
+
+  const send = (answer: Answer): Response => {
+    const { proxyDateOffsetMs } = simulator.quirks;
+    const date =
+      proxyDateOffsetMs === undefined
+        ? world.jimNow
+        : (world.nowMs + proxyDateOffsetMs) * MICROS_PER_MS;
+    return toResponse(answer, dialect(), date);
+  };
+
+  const callOf = (context: Context): Call => ({
+    world,
+    dialect: dialect(),
+    quirks: simulator.quirks,
+    dates: simulator.quirks.dates ?? 'offset',
+    parameters: parametersOf(new URL(context.req.url).searchParams),
+    seed: hash32(`${world.nowMs}/${requestCount}`),
+    param: (name) => context.req.param(name) ?? '',
+  });
+
+  /** Authentication, then JIM's rate limit, then authorisation; null lets the request through. */
+  const refusal = (key: string | undefined): Answer | null => {
+    const known = knownKey(key);
+    const limited = rateRefusal(known);
+    if (limited !== null) return limited;
+    if (known !== null) return known.role === 'Administrator' ? null : forbidden();
+    if (key !== undefined && dialect().authenticationActivities) recordRefusedKey(key);
+    return unauthorized(world.random.hex(16));
+  };
+
+  const knownKey = (key: string | undefined): ApiKey | null =>
+    world.apiKeys.find((candidate) => candidate.key === key) ?? null;
+
+  const rateRefusal = (known: ApiKey | null): Answer | null => {
+    if (!dialect().rateLimit || simulator.quirks.rateLimit === false) return null;
+    if (known?.isInfrastructure === true) return null;
+    return limiter.admits(known?.key ?? null, world.nowMs)
+      ? null
+      : tooManyRequests(RETRY_AFTER_SECONDS, world.jimNow);
+  };
+
+  /** JIM folds 15 minutes of failures of one key into one row, and shows neither their number nor the last. */
+  const recordRefusedKey = (key: string): void => {
+    const prefix = key.slice(0, KEY_PREFIX_LENGTH);
+    const last = refusedAtMs.get(prefix);
+    if (last !== undefined && world.nowMs - last < REFUSALS_FOLDED_MS) return;
+    refusedAtMs.set(prefix, world.nowMs);
+    world.insert(authenticationRow('API key authentication failed', world.jimNow));
+  };
+
+  /** Unknown paths below `/api` fall through to the Blazor page, which asks for no key; what looks like a file is missing. */
+  const fallThrough = (context: Context): Response => {
+    const { path } = context.req;
+    if (!path.startsWith('/api/')) return send(signIn());
+    const limited = rateRefusal(knownKey(context.req.header('x-api-key')));
+    if (limited !== null) return send(limited);
+    return send(path.slice(path.lastIndexOf('/')).includes('.') ? empty(404) : html());
+  };
+
+  const app = new Hono();
+  for (const route of [...activityRoutes, ...healthRoutes, ...stateRoutes]) {
+    app.get(`/api/v1${route.path}`, (context) => {
+      if (route.isKnown !== undefined && !route.isKnown(dialect())) return fallThrough(context);
+      const refused = route.isOpen === true ? null : refusal(context.req.header('x-api-key'));
+      return send(refused ?? route.answer(callOf(context)));
+    });
+  }
+  app.notFound(fallThrough);
+
+  const serve = async (request: Request): Promise<Served> => {
+    world.advanceTo(options.now());
+    const url = new URL(request.url);
+    const simulated: SimulatedRequest = {
+      index: requestCount,
+      method: request.method,
+      path: url.pathname,
+      query: url.searchParams,
+    };
+    for (const hook of hooks) hook(simulated);
+    requestCount += 1;
+    if (!world.listening) return { kind: 'refused' };
+    const fault = faults.next(simulated);
+    return fault === null
+      ? { kind: 'answer', response: await app.fetch(request), delayMs: 0 }
+      : strike(fault, request);
+  };
+
+  const strike = async (fault: Fault, request: Request): Promise<Served> => {
+    const answer = (response: Response, delayMs = 0): Served => ({
+      kind: 'answer',
+      response,
+      delayMs,
+    });
+    switch (fault.kind) {
+      case 'status':
+        return answer(send(errorAnswer(fault, world)));
+      case 'redirect': {
+        const location = fault.location ?? 'https://jim.example/';
+        return answer(
+          send({
+            ...empty(307),
+            headers: [
+              ['Content-Length', '0'],
+              ['Location', location],
+            ],
+          }),
+        );
+      }
+      case 'html':
+        return answer(send(html()));
+      case 'garbage':
+        return answer(send(okText('{"items":[{"id":"01a2')));
+      case 'oversized':
+        return answer(oversized(send(ok(null)), fault.bytes ?? OVERSIZED_BYTES));
+      case 'malformed_row': {
+        const { damage, row } = fault;
+        return answer(
+          await edited(await app.fetch(request), (body) => damageRow(body, damage, row ?? 0)),
+        );
+      }
+      case 'edit':
+        return answer(await edited(await app.fetch(request), fault.edit));
+      case 'slow':
+        return answer(await app.fetch(request), fault.ms);
+      case 'truncate':
+        return {
+          kind: 'truncated',
+          response: await app.fetch(request),
+          bytes: fault.bytes ?? null,
+        };
+      case 'refuse':
+        return { kind: 'refused' };
+      case 'reset':
+        return { kind: 'reset' };
+      case 'hang':
+        return { kind: 'hung' };
+    }
+  };
+
+  const simulator: Simulator = {
+    app,
+    world,
+    faults,
+    quirks: options.quirks ?? {},
+    serve,
+    async fetch(request) {
+      const served = await serve(request);
+      if (served.kind === 'answer' || served.kind === 'truncated') return served.response;
+      throw new Error(`the simulated connection is ${served.kind}`);
+    },
+    onRequest(callback) {
+      hooks.add(callback);
+      return () => hooks.delete(callback);
+    },
+    get requestCount() {
+      return requestCount;
+    },
+  };
+  return simulator;
+}
+
+function errorAnswer(fault: Extract<Fault, { kind: 'status' }>, world: World): Answer {
+  const answer = errorBody(fault.body ?? 'envelope', fault.status, world);
+  const retryAfter: ReadonlyArray<readonly [string, string]> =
+    fault.retryAfter === undefined ? [] : [['Retry-After', String(fault.retryAfter)]];
+  return { ...answer, status: fault.status, headers: [...answer.headers, ...retryAfter] };
+}
+
+function errorBody(body: ErrorBody, status: number, world: World): Answer {
+  switch (body) {
+    case 'envelope':
+      return envelope(
+        status,
+        status === 503 ? 'SERVICE_UNAVAILABLE' : 'INTERNAL_ERROR',
+        'An unexpected error occurred.',
+        world.jimNow,
+      );
+    case 'problem':
+      return problem({ Page: ["The value 'x' is not valid for Page."] }, traceId(status));
+    case 'unauthorized':
+      return unauthorized('0');
+    case 'empty':
+      return empty(status);
+    case 'html':
+      return html();
+  }
+}
+
+/** `bytes` of nothing in particular, never in memory at once. */
+function oversized(model: Response, bytes: number): Response {
+  const chunk = new Uint8Array(64 * 1024).fill(0x20);
+  let left = bytes;
+  const body = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      if (left <= 0) {
+        controller.close();
+        return;
+      }
+      controller.enqueue(left < chunk.length ? chunk.subarray(0, left) : chunk);
+      left -= chunk.length;
+    },
+  });
+  return new Response(body, { status: model.status, headers: model.headers });
+}
+
+async function edited(response: Response, edit: (body: unknown) => unknown): Promise<Response> {
+  const body: unknown = await response.json();
+  return new Response(JSON.stringify(edit(body)), {
+    status: response.status,
+    headers: response.headers,
+  });
+}
