@@ -23,7 +23,8 @@ const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
  */
 export function labelValue(name: string): string {
   // Bounded first: names of megabytes must not cost a full pass.
-  const bounded = name.length > MAX_LABEL_CODE_POINTS * 8 ? name.slice(0, MAX_LABEL_CODE_POINTS * 8) : name;
+  const bounded =
+    name.length > MAX_LABEL_CODE_POINTS * 8 ? name.slice(0, MAX_LABEL_CODE_POINTS * 8) : name;
   const clean = bounded.replace(UNSAFE, (character) => (character === '\n' ? '\n' : ''));
   if (clean.length <= MAX_LABEL_CODE_POINTS) return clean;
   return [...clean].slice(0, MAX_LABEL_CODE_POINTS).join('');
@@ -38,9 +39,15 @@ export function foldedRun(labels: RunLabels): RunLabels {
 }
 
 /** Decides on names not met before, in code-point order so that the same rows always fold the same names. */
-export function admit(admissions: Admissions, kind: Kind, names: Iterable<string>, nowMs: number): Admitted {
+export function admit(
+  admissions: Admissions,
+  kind: Kind,
+  names: Iterable<string>,
+  nowMs: number,
+): Admitted {
   const unknown = [...new Set(names)].filter(
-    (name) => name !== '' && !admissions[kind].has(name) && !admissions.folded.has(foldKey(kind, name)),
+    (name) =>
+      name !== '' && !admissions[kind].has(name) && !admissions.folded.has(foldKey(kind, name)),
   );
   if (unknown.length === 0) return { admissions, newlyFolded: 0 };
   const accepted = new Set(admissions[kind]);
@@ -86,7 +93,11 @@ export interface Word {
 }
 
 /** An enum word as a label value: known ones as they are, unknown ones while they look like words and are few. */
-export function admitWord(admissions: Admissions, field: Exclude<WordField, 'status'>, word: string): Word {
+export function admitWord(
+  admissions: Admissions,
+  field: Exclude<WordField, 'status'>,
+  word: string,
+): Word {
   if (isKnownWord(field, word)) return { value: word, admissions, unrecognised: false };
   const { value, admissions: after, unrecognised } = noteUnknownWord(admissions, field, word);
   return { value, admissions: after, unrecognised };
@@ -100,7 +111,9 @@ export function noteUnknownWord(admissions: Admissions, field: WordField, word: 
     const marked = seen.includes(OTHER);
     return {
       value: OTHER,
-      admissions: marked ? admissions : { ...admissions, words: { ...admissions.words, [field]: [...seen, OTHER] } },
+      admissions: marked
+        ? admissions
+        : { ...admissions, words: { ...admissions.words, [field]: [...seen, OTHER] } },
       unrecognised: !marked,
     };
   }

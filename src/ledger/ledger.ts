@@ -278,6 +278,8 @@ export interface InventoryMemory {
   readonly runs: ReadonlySet<string> | null;
   /** Run keys that the newest complete inventory lacked. */
   readonly absentOnce: ReadonlySet<string>;
+  /** Names of the connected systems of that inventory. */
+  readonly connectedSystems: ReadonlySet<string>;
 }
 
 /** An alert of the bridge; identity labels never change while it fires. Times are our clock, but for `runEnd`. */
@@ -357,7 +359,7 @@ export function emptyLedger(limit: number): Ledger {
     },
     owedStats: new Map(),
     schedules: new Map(),
-    inventory: { runs: null, absentOnce: new Set() },
+    inventory: { runs: null, absentOnce: new Set(), connectedSystems: new Set() },
     alerts: new Map(),
     lastHistoryGapMs: null,
   };

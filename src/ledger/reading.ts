@@ -1,0 +1,259 @@
+/**
+ * How far JIM's list has been read (counting.md, rules 6 to 9 and 16). A *pass* reads from the newest row
+ * down to `overlap` behind the watermark of the pass before, because rows become visible late; whatever of
+ * it did not fit into one poll stays in `unread`, newest first.
+ */
+import type { ActivityId, Instant, Micros } from '../jim/activity.ts';
+import { MICROS_PER_SECOND, before, earlier, instant, later } from '../jim/activity.ts';
+import type { Counted, Ledger, Reading, TotalHint, Unread } from './ledger.ts';
+
+/** Counted ids remembered beyond those that the window and unread parts need. */
+export const MAX_COUNTED_IDS = 10_000;
+/** Pruning sorts: done only when this many are too many. */
+const PRUNE_SLACK = 1_000;
+/** Polls in a row in which `totalCount` must disagree before it is believed. */
+const TOTAL_DISAGREEMENTS = 2;
+
+/** A complete look at the head of the list, as far as one poll went. */
+export interface HeadRead {
+  /** `created` of the newest row; null when the list is empty. */
+  readonly newest: Instant | null;
+  /** `created` of the last row read; rows at that very instant may continue below. */
+  readonly deepest: Instant | null;
+  /** Position of that last row, counted from the oldest. */
+  readonly deepestFromOldest: number;
+  /** The list ended there. */
+  readonly ended: boolean;
+  /** Lowest Date of the answers. */
+  readonly date: Instant;
+  readonly totalCount: number;
+  /** Rows of this look that nobody had seen before. */
+  readonly newRows: number;
+}
+
+/** JIM's Date says whole seconds: a row may be this much newer. */
+const DATE_PRECISION = MICROS_PER_SECOND;
+
+/** Rows strictly older than this need not be read by the head of a poll: they were known before. Null: read all. */
+export function headStop(reading: Reading, date: Instant): Instant | null {
+  if (reading.top === null) return null;
+  return earlier(reading.top, earlier(reading.lowestDate ?? date, date));
+}
+
+/** Where the next pass must read down to. */
+export function windowEnd(reading: Reading, date: Instant, overlap: Micros): Instant | null {
+  if (reading.base === null) return null;
+  const lowest = earlier(reading.lowestDate ?? date, date);
+  return before(earlier(reading.base, lowest), overlap);
+}
+
+/** Moves on by a look at the head: the watermark rises, and what lies between it and the rows known before becomes unread. */
+export function readHead(reading: Reading, head: HeadRead, overlap: Micros): Reading {
+  const stop = headStop(reading, head.date);
+  const end = windowEnd(reading, head.date, overlap) ?? stop;
+  const top = raisedTop(reading, head);
+  const trimmed = head.ended ? [] : trimAbove(reading.unread, head.deepest, head.deepestFromOldest);
+  const seen: Reading = {
+    ...reading,
+    top,
+    lowestDate: earlier(reading.lowestDate ?? head.date, head.date),
+    lastDate: head.date,
+    unread: trimmed,
+  };
+  const reached = head.ended || head.deepest === null || (stop !== null && head.deepest < stop);
+  const begun = seen.passBase === null ? beginPass(seen, head, end, stop) : seen;
+  if (reached || head.deepest === null) return completePass(begun);
+  const gap: Unread = {
+    low: atLeast(stop, reading.horizon, head.deepest),
+    high: head.deepest,
+    fromOldest: head.deepestFromOldest,
+    knownBelow: stop ?? head.deepest,
+  };
+  return completePass({ ...begun, unread: addUnread(begun.unread, gap) });
+}
+
+function raisedTop(reading: Reading, head: HeadRead): Instant | null {
+  if (head.newest === null) return reading.top;
+  const capped = earlier(head.newest, instant(head.date + DATE_PRECISION));
+  return reading.top === null ? capped : later(reading.top, capped);
+}
+
+/** A new pass: what the head did not reach of the window is left unread, but was known before. */
+function beginPass(
+  reading: Reading,
+  head: HeadRead,
+  end: Instant | null,
+  stop: Instant | null,
+): Reading {
+  const begun: Reading = { ...reading, passBase: reading.top, passEnd: end, lowestDate: head.date };
+  if (head.ended || head.deepest === null || end === null || head.deepest < end) return begun;
+  const rest: Unread = {
+    low: atLeast(end, reading.horizon, head.deepest),
+    high: head.deepest,
+    fromOldest: head.deepestFromOldest,
+    knownBelow: stop ?? head.deepest,
+  };
+  return { ...begun, unread: addUnread(begun.unread, rest) };
+}
+
+/** A gap never reaches below the horizon: unknown rows there are history. */
+function atLeast(low: Instant | null, horizon: Instant | null, high: Instant): Instant {
+  const bound =
+    low === null ? (horizon ?? instant(0)) : horizon === null ? low : later(low, horizon);
+  return earlier(bound, high);
+}
+
+function completePass(reading: Reading): Reading {
+  if (reading.unread.length > 0 || reading.passBase === null) return reading;
+  return { ...reading, base: reading.passBase, passBase: null, passEnd: null };
+}
+
+/** Takes away what was read at or above `deepest`. */
+function trimAbove(
+  unread: readonly Unread[],
+  deepest: Instant | null,
+  fromOldest: number,
+): readonly Unread[] {
+  if (deepest === null || unread.length === 0) return unread;
+  return unread.flatMap((part) => {
+    if (part.low > deepest) return [];
+    if (part.high > deepest) return [{ ...part, high: deepest, fromOldest }];
+    return [part];
+  });
+}
+
+/** Adds a part, joining those that meet: the newer one says where to read on. */
+function addUnread(unread: readonly Unread[], part: Unread): readonly Unread[] {
+  const joined: Unread[] = [];
+  for (const next of [...unread, part].toSorted((a, b) => b.high - a.high)) {
+    const last = joined.at(-1);
+    if (last !== undefined && next.high >= last.low) {
+      joined[joined.length - 1] = {
+        ...last,
+        low: earlier(last.low, next.low),
+        knownBelow: later(last.knownBelow, next.knownBelow),
+      };
+    } else {
+      joined.push(next);
+    }
+  }
+  return joined;
+}
+
+/** A page read at the top of the newest unread part. */
+export interface PartRead {
+  /** `created` of its last row; null when nothing is left at or below the part's high. */
+  readonly deepest: Instant | null;
+  readonly deepestFromOldest: number;
+  readonly ended: boolean;
+}
+
+/** Shrinks the newest unread part from above by one page. */
+export function readPart(reading: Reading, read: PartRead): Reading {
+  const [part, ...rest] = reading.unread;
+  if (part === undefined) return reading;
+  const { deepest } = read;
+  if (read.ended || deepest === null) return completePass({ ...reading, unread: [] });
+  if (deepest < part.low) {
+    return completePass({ ...reading, unread: trimAbove(rest, deepest, read.deepestFromOldest) });
+  }
+  const shrunk: Unread = {
+    ...part,
+    high: earlier(part.high, deepest),
+    fromOldest: read.deepestFromOldest,
+  };
+  return { ...reading, unread: [shrunk, ...rest] };
+}
+
+/** Gives up a part that JIM refuses to show (its page ceiling): the caller reports a history gap. */
+export function abandonPart(reading: Reading): Reading {
+  return completePass({ ...reading, unread: reading.unread.slice(1) });
+}
+
+/** Whether finished rows are known to wait unread. */
+export function isCaughtUp(reading: Reading): boolean {
+  return reading.unread.every(({ high, knownBelow }) => high < knownBelow);
+}
+
+/** Where ids must be remembered from: the next pass will show these rows again. */
+function keepFrom(reading: Reading, overlap: Micros): Instant | null {
+  const base = reading.passBase ?? reading.base;
+  if (base === null) return null;
+  return before(earlier(base, reading.lowestDate ?? base), overlap);
+}
+
+/** Forgets the oldest counted ids beyond what is needed, and raises the horizon to the newest forgotten. */
+export function prune(ledger: Ledger, overlap: Micros): Ledger {
+  if (ledger.counted.size <= MAX_COUNTED_IDS + PRUNE_SLACK) return ledger;
+  const floor = keepFrom(ledger.reading, overlap);
+  const { unread } = ledger.reading;
+  const newestFirst = [...ledger.counted].toSorted(([, a], [, b]) => b.created - a.created);
+  const kept: [ActivityId, Counted][] = [];
+  let horizon = ledger.reading.horizon;
+  newestFirst.forEach(([id, counted], index) => {
+    const needed =
+      index < MAX_COUNTED_IDS ||
+      floor === null ||
+      counted.created >= floor ||
+      unread.some(({ low, high }) => counted.created >= low && counted.created <= high);
+    if (needed) kept.push([id, counted]);
+    else horizon = horizon === null ? counted.created : later(horizon, counted.created);
+  });
+  if (kept.length === ledger.counted.size) return ledger;
+  return { ...ledger, counted: new Map(kept), reading: { ...ledger.reading, horizon } };
+}
+
+/**
+ * Compares `totalCount` with what is known. It is only a hint: the count and the page are two statements in
+ * JIM. More rows than were seen, twice in a row, start one reading down to the horizon, in turns.
+ */
+export function noteTotal(
+  reading: Reading,
+  head: Pick<HeadRead, 'totalCount' | 'newRows' | 'newest'>,
+): Reading {
+  const hint: TotalHint = reading.total ?? { base: head.totalCount, newRows: 0, disagreed: 0 };
+  const newRows = reading.total === null ? 0 : hint.newRows + head.newRows;
+  const surplus = head.totalCount - (hint.base + newRows);
+  const fresh: TotalHint = { base: head.totalCount, newRows: 0, disagreed: 0 };
+  // While parts are unread, rows are expected that nobody has seen yet.
+  if (reading.unread.length > 0) return { ...reading, total: null };
+  if (surplus === 0) return { ...reading, total: fresh };
+  const disagreed = hint.disagreed + 1;
+  if (disagreed < TOTAL_DISAGREEMENTS)
+    return { ...reading, total: { ...hint, newRows, disagreed } };
+  if (surplus < 0 || head.newest === null) return { ...reading, total: fresh };
+  const everything: Unread = {
+    low: reading.horizon === null ? instant(0) : reading.horizon,
+    high: head.newest,
+    fromOldest: Math.max(0, head.totalCount - 1),
+    knownBelow: instant(head.newest + 1),
+  };
+  if (everything.low > everything.high) return { ...reading, total: fresh };
+  return {
+    ...reading,
+    total: fresh,
+    passBase: reading.passBase ?? reading.top,
+    passEnd: reading.passEnd ?? everything.low,
+    unread: addUnread(reading.unread, everything),
+  };
+}
+
+/** The reading after the first complete observation: what it showed is known, what lies below is history. */
+export function firstReading(head: HeadRead, enumerated: boolean): Reading {
+  const top =
+    head.newest === null ? null : earlier(head.newest, instant(head.date + DATE_PRECISION));
+  const horizon = head.ended ? null : head.deepest;
+  return {
+    top,
+    base: top,
+    passBase: null,
+    passEnd: null,
+    lowestDate: head.date,
+    horizon,
+    unread: [],
+    total: { base: head.totalCount, newRows: 0, disagreed: 0 },
+    lastDate: head.date,
+    enumerated,
+    firstHorizon: horizon,
+  };
+}

@@ -1,0 +1,99 @@
+/**
+ * The ledger on disk: one file, replaced atomically (temporary file, fsync, rename, fsync of the folder),
+ * before anything in it is shown. A file that cannot be read is refused and left alone.
+ */
+import { chmod, mkdir, open, readFile, readdir, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import writeFileAtomic from 'write-file-atomic';
+import { StateFileError, decodeLedger, encodeLedger } from './encoding.ts';
+import type { Ledger } from './ledger.ts';
+import type { Lock } from './lock.ts';
+import { takeLock } from './lock.ts';
+
+const STATE_FILE = 'ledger.state';
+const LOCK_FILE = 'ledger.lock';
+
+/** Where ledgers become durable. The simulation in the tests has one of its own. */
+export interface LedgerStore {
+  /** Null when nothing was ever kept. Throws StateFileError on anything that cannot be used. */
+  load(): Promise<Ledger | null>;
+  /** Resolves with the bytes kept once they are durable; rejects when that is not certain. */
+  commit(ledger: Ledger): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** Opens the storage folder: makes it, locks it, clears what a crash left half-written. */
+export async function openStateFile(folder: string, nowMs: () => number): Promise<LedgerStore> {
+  const file = join(folder, STATE_FILE);
+  const lock = await lockFolder(folder, nowMs);
+  await clearLeftovers(folder);
+  return {
+    load: () => load(file),
+    commit: async (ledger) => {
+      const text = encodeLedger(ledger);
+      await lock.confirm();
+      await writeFileAtomic(file, text, { mode: 0o600 });
+      await syncFolder(folder);
+      return Buffer.byteLength(text);
+    },
+    close: () => lock.release(),
+  };
+}
+
+/** Keeps nothing over a restart (`storage.path: ""`). */
+export const memoryStore: LedgerStore = {
+  load: async () => null,
+  commit: async () => 0,
+  close: async () => undefined,
+};
+
+async function lockFolder(folder: string, nowMs: () => number): Promise<Lock> {
+  try {
+    const made = await mkdir(folder, { recursive: true, mode: 0o700 });
+    // mkdir obeys the umask; a folder that was there before keeps what its owner gave it.
+    if (made !== undefined) await chmod(folder, 0o700);
+    return await takeLock(join(folder, LOCK_FILE), nowMs);
+  } catch (error) {
+    if (error instanceof StateFileError) throw error;
+    const why = error instanceof Error ? error.message : String(error);
+    throw new StateFileError(
+      `The storage path ${folder} cannot be written (${why}). Make it a folder this user may write, or set another storage.path.`,
+      { cause: error },
+    );
+  }
+}
+
+async function load(file: string): Promise<Ledger | null> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
+    const why = error instanceof Error ? error.message : String(error);
+    throw new StateFileError(
+      `The state file ${file} cannot be read (${why}). Let this user read it, or set another storage.path.`,
+      {
+        cause: error,
+      },
+    );
+  }
+  return decodeLedger(text, file);
+}
+
+/** write-file-atomic leaves `ledger.state.<number>` behind when the process is killed between write and rename. */
+async function clearLeftovers(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (/^ledger\.(state\.\d+|lock\.[0-9a-f-]{36})$/.test(name))
+      await unlink(join(folder, name)).catch(() => undefined);
+  }
+}
+
+/** The rename is durable only once its folder is; write-file-atomic leaves that out. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,182 @@
+/**
+ * What one poll asks JIM, once the first start is done (counting.md, "One poll"). Each function is one
+ * observation: it reads, and returns what was seen and how far; nothing here moves the ledger.
+ */
+import type { ActivityId, Instant } from '../jim/activity.ts';
+import { earlier, isKnownStatus } from '../jim/activity.ts';
+import type { Sighting } from '../ledger/account.ts';
+import type { Ledger, Open, Unread } from '../ledger/ledger.ts';
+import type { HeadRead, PartRead } from '../ledger/reading.ts';
+import { headStop } from '../ledger/reading.ts';
+import type { StatusPage } from './first-start.ts';
+import { isConclusive, readInProgress, readStatusPage } from './first-start.ts';
+import type { ListReader, Slice, Start } from './walk.ts';
+import { WalkVoid, descend, lookUp } from './walk.ts';
+
+/** Pages the head of one poll reads before the rest becomes a gap that is caught up in batches. */
+const MAX_HEAD_PAGES = 10;
+/** List requests that lookups of finished rows may cost in one poll; the rest follow in the next. */
+const MAX_LOOKUP_REQUESTS = 60;
+
+export interface JimReader extends ListReader {
+  /** Whether JIM still has the row, by its detail. */
+  hasActivity(id: ActivityId): Promise<boolean>;
+}
+
+export interface HeadLook {
+  readonly slices: readonly Slice[];
+  readonly head: HeadRead;
+}
+
+/** The newest page, and further ones until the last row read was known before. */
+export async function lookAtHead(reader: ListReader, ledger: Ledger): Promise<HeadLook> {
+  const slices: Slice[] = [];
+  let date: Instant | null = null;
+  for await (const slice of descend(reader, null)) {
+    slices.push(slice);
+    date = date === null ? slice.date : earlier(date, slice.date);
+    const stop = headStop(ledger.reading, date);
+    const reached = stop !== null && slice.last !== null && slice.last < stop;
+    if (reached || slices.length >= MAX_HEAD_PAGES) break;
+  }
+  const first = slices[0];
+  const last = slices.at(-1);
+  if (first === undefined || last === undefined || date === null)
+    throw new WalkVoid('JIM answered without a first page.');
+  const head: HeadRead = {
+    newest: first.first,
+    deepest: deepestOf(slices),
+    deepestFromOldest: last.lastFromOldest,
+    ended: last.ended,
+    date,
+    totalCount: first.totalCount,
+    newRows: 0,
+  };
+  return { slices, head };
+}
+
+function deepestOf(slices: readonly Slice[]): Instant | null {
+  return slices.reduce<Instant | null>(
+    (deepest, { last }) =>
+      last === null ? deepest : deepest === null ? last : earlier(deepest, last),
+    null,
+  );
+}
+
+export interface StatusLook {
+  readonly sightings: readonly Sighting[];
+  /** Open ids that must have ended, since the page would have shown them. */
+  readonly absent: readonly ActivityId[];
+  readonly conclusive: boolean;
+}
+
+/** The list sorted by status: one request tells which open Activities are still in progress. */
+export async function lookAtStatus(reader: ListReader, ledger: Ledger): Promise<StatusLook> {
+  const page = await readStatusPage(reader, 1);
+  const conclusive = isConclusive(page);
+  return {
+    sightings: page.sightings,
+    conclusive,
+    absent: conclusive ? absentFrom(page, ledger, () => true) : [],
+  };
+}
+
+/** Unknown status words sort last and are followed by their own rows instead. */
+export function isListedByStatus(open: Open): boolean {
+  return isKnownStatus(open.status);
+}
+
+function absentFrom(
+  page: StatusPage,
+  ledger: Ledger,
+  covered: (open: Open) => boolean,
+): readonly ActivityId[] {
+  const shown = new Set(page.sightings.map(({ activity }) => activity.id));
+  return [...ledger.open].flatMap(([id, open]) =>
+    !shown.has(id) && isListedByStatus(open) && covered(open) ? [id] : [],
+  );
+}
+
+export interface InProgressLook extends StatusLook {
+  /** Where the next turn goes on; null when the oldest was reached. */
+  readonly next: Instant | null;
+}
+
+/** Where the server filters: one page of the rows InProgress, from `createdTo` downwards. */
+export async function lookAtInProgress(
+  reader: ListReader,
+  ledger: Ledger,
+  createdTo: Instant | null,
+): Promise<InProgressLook> {
+  const page = await readInProgress(reader, createdTo, 1);
+  const last = page.sightings.at(-1)?.activity.created ?? null;
+  const covered = (open: Open): boolean =>
+    open.status === 'InProgress' &&
+    (createdTo === null || open.created <= createdTo) &&
+    (page.ended || (last !== null && open.created > last));
+  return {
+    sightings: page.sightings,
+    conclusive: page.ended,
+    absent: absentFrom(page, ledger, covered),
+    next: page.ended || last === createdTo ? null : last,
+  };
+}
+
+export interface LookUps {
+  readonly slices: readonly Slice[];
+  /** Ids whose rows are gone, by JIM's own word. */
+  readonly gone: readonly ActivityId[];
+}
+
+/** A row to be found: its id, and where it was last. */
+export interface Wanted {
+  readonly id: ActivityId;
+  readonly created: Instant;
+  readonly fromOldest: number;
+}
+
+/** Finds rows by id. A page that shows several of them answers for all. */
+export async function lookUpAll(
+  reader: JimReader,
+  wanted: readonly Wanted[],
+  totalCount: number,
+): Promise<LookUps> {
+  const slices: Slice[] = [];
+  const gone: ActivityId[] = [];
+  const found = new Set<ActivityId>();
+  const see = (slice: Slice): void => {
+    slices.push(slice);
+    for (const { activity } of slice.sightings) found.add(activity.id);
+  };
+  for (const { id, created, fromOldest } of wanted) {
+    if (found.has(id)) continue;
+    if (slices.length + gone.length >= MAX_LOOKUP_REQUESTS) break;
+    const start: Start = { high: created, fromOldest, totalCount };
+    if (await lookUp(reader, id, start, see)) continue;
+    // Absence from a list proves nothing: only JIM's own 404 for the id does.
+    if (!(await reader.hasActivity(id))) gone.push(id);
+  }
+  return { slices, gone };
+}
+
+/** Slices of the newest unread part, downwards; nothing is skipped between two of them. */
+export function readPartSlices(
+  reader: ListReader,
+  part: Unread,
+  totalCount: number,
+): AsyncGenerator<Slice, void, undefined> {
+  return descend(reader, { high: part.high, fromOldest: part.fromOldest, totalCount });
+}
+
+export function partReadOf(slice: Slice): PartRead {
+  return { deepest: slice.last, deepestFromOldest: slice.lastFromOldest, ended: slice.ended };
+}
+
+/** Ids known inside the window: a walk that reaches it and meets none of them reads another history than ours. */
+export function knownInWindow(ledger: Ledger, from: Instant, to: Instant): ReadonlySet<ActivityId> {
+  const known = new Set<ActivityId>();
+  for (const [id, { created }] of ledger.counted)
+    if (created >= from && created <= to) known.add(id);
+  for (const [id, { created }] of ledger.open) if (created >= from && created <= to) known.add(id);
+  return known;
+}
