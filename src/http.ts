@@ -171,12 +171,20 @@ async function attemptOnce(options: HttpOptions, call: HttpCall): Promise<HttpAn
       code = error.status ?? 'error';
       throw error;
     }
-    if (call.signal?.aborted === true) throw call.signal.reason;
+    call.signal?.throwIfAborted();
+    if (isBug(error)) throw error;
     throw networkFailure(call, options.peer, error, options.timeoutMs);
   } finally {
     const seconds = Math.max(0, options.clock.nowMs() - startedAtMs) / 1000;
     options.onRequest?.({ endpoint: call.endpoint, code, seconds });
   }
+}
+
+/** A fault of our own code, not of the network, whose errors carry a code. */
+function isBug(error: unknown): boolean {
+  const isLanguageError =
+    error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError;
+  return isLanguageError && !('code' in error);
 }
 
 function isExpected(call: HttpCall, status: number): boolean {
@@ -346,7 +354,13 @@ function createDispatcher(options: {
   };
   const connect = { timeout: CONNECT_TIMEOUT_MS, ...options.tls };
   if (options.proxyUrl === undefined) return new Agent({ ...common, connect });
-  return new ProxyAgent({ ...common, uri: options.proxyUrl, requestTls: connect });
+  // Without a tunnel, http goes through the proxy as in curl and Go: many proxies refuse CONNECT to port 80.
+  return new ProxyAgent({
+    ...common,
+    uri: options.proxyUrl,
+    proxyTunnel: false,
+    requestTls: connect,
+  });
 }
 
 function joinHeaders(

@@ -23,6 +23,10 @@ export interface Peer {
   readonly tlsSetting: string;
   /** `jim.api_key or jim.api_key_file`. */
   readonly credentialsSetting: string;
+  /** `jim.proxy_url`. */
+  readonly proxySetting: string;
+  /** Host and port of the proxy in use, without userinfo. */
+  readonly proxyHost?: string;
   /** What the credentials must be allowed to do: `JIM's Administrator role`. */
   readonly neededRole: string;
 }
@@ -138,6 +142,14 @@ function describeStatus(peer: Peer, answer: HttpAnswer, retryAfterMs: number | u
       advice: `Set ${peer.urlSetting} to the final address.`,
     };
   }
+  if (status === 407) return proxyRefusal(peer, status);
+  if (status === 400) {
+    return {
+      reason: 'bad_response',
+      what: `${said} with ${describeBody(answer)}`,
+      advice: `Look into ${peer.name}'s logs: a 400 can also be trouble with its database or identity provider.`,
+    };
+  }
   return {
     reason: 'bad_response',
     what: `${said} with ${describeBody(answer)}`,
@@ -145,12 +157,20 @@ function describeStatus(peer: Peer, answer: HttpAnswer, retryAfterMs: number | u
   };
 }
 
+function proxyRefusal(peer: Peer, status: string | number): Failure {
+  return {
+    reason: 'unreachable',
+    what: `the proxy ${peer.proxyHost ?? ''} refused to connect (${status})`.replace('  ', ' '),
+    advice: `Check ${peer.proxySetting}, its user name and password, and what the proxy allows.`,
+  };
+}
+
 /** Only type and size: an excerpt might hold people's data. */
 export function describeBody(answer: Pick<HttpAnswer, 'headers' | 'body'>): string {
-  const type = answer.headers['content-type']?.split(';')[0]?.trim();
+  const type = answer.headers['content-type']?.split(';')[0]?.trim() ?? '';
   const size = Buffer.byteLength(answer.body);
   if (size === 0) return 'an empty body';
-  return `${type === undefined || type === '' ? 'an untyped' : `a ${type}`} body of ${size} bytes`;
+  return `${size} bytes of ${type === '' ? 'no content type' : type}`;
 }
 
 /** JIM's envelope has a closed word in `code`; anything else there is left out. */
@@ -205,19 +225,27 @@ function describeCause(call: Question, peer: Peer, cause: unknown, timeoutMs: nu
     };
   }
   const code = errorCode(cause);
+  if (code === 'UND_ERR_ABORTED') return proxyRefusal(peer, proxyStatus(cause));
+  const via = peer.proxyHost === undefined ? '' : ` through the proxy ${peer.proxyHost}`;
   const known = NETWORK_FAILURES.find((entry) => entry.codes.test(code));
-  if (known !== undefined) {
+  if (known === undefined) {
     return {
-      reason: known.reason,
-      what: `${known.what(call.url)} (${code})`,
-      advice: known.advice(peer),
+      reason: 'unreachable',
+      what: `the connection${via} failed (${code === '' ? 'no error code' : code})`,
+      advice: `Check ${peer.urlSetting} and the network.`,
     };
   }
   return {
-    reason: 'unreachable',
-    what: `the connection failed (${code === '' ? 'no error code' : code})`,
-    advice: `Check ${peer.urlSetting} and the network.`,
+    reason: known.reason,
+    what: `${known.what(call.url)}${via} (${code})`,
+    advice: known.advice(peer),
   };
+}
+
+/** undici tells the proxy's status only in its message. */
+function proxyStatus(cause: unknown): string {
+  const status = cause instanceof Error ? /\((\d{3})\)/.exec(cause.message)?.[1] : undefined;
+  return status ?? 'no status';
 }
 
 function errorCode(cause: unknown): string {

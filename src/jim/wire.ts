@@ -1,110 +1,26 @@
 /**
- * JIM's answers beside the list rows, from unknown JSON to exact values. Unknown fields are ignored and
- * unknown enum words kept; what is missing or of another type is a fault of the whole answer, named by its
- * path and never by its value. Messages and people's names come out only as `ActivityText`.
+ * JIM's answers about Activities, from unknown JSON to exact values. Unknown fields are ignored and unknown
+ * enum words kept; what is missing or of another type is a fault of the whole answer, but for list rows,
+ * which are rejected alone. Messages and people's names come out only as `ActivityText` and `ItemText`.
  */
 import { z } from 'zod';
 import type { Activity, ActivityId, Instant, Micros, OutcomeCounts } from './activity.ts';
+import { type Fields, isFields, laterName, parseRow, type RejectedRow } from './row.ts';
 import {
-  type Fields,
-  isCount,
-  isFields,
-  laterName,
-  parseRow,
-  readInstantOrNull,
-  readId,
-  readInstant,
-  readTimespan,
-  type RejectedRow,
-} from './row.ts';
-
-/** Either the value, or what is wrong with the answer in words that quote nothing of it. */
-export type Reading<T> =
-  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly fault: string };
-
-const count = z.custom<number>(isCount, 'is no whole number from 0');
-const word = z.string().min(1);
-const text = z
-  .string()
-  .nullish()
-  .transform((value) => value ?? null);
-const number = z
-  .number()
-  .nullish()
-  .transform((value) => value ?? null);
-const id = z.unknown().transform((value, context) => readId(value) ?? fail(context, 'is no id'));
-const idOrNull = z
-  .unknown()
-  .transform((value, context) =>
-    value === null || value === undefined ? null : (readId(value) ?? fail(context, 'is no id')),
-  );
-const moment = z
-  .unknown()
-  .transform((value, context) => readInstant(value) ?? fail(context, 'is no date'));
-const momentOrNull = z.unknown().transform((value, context) => {
-  const read = readInstantOrNull(value);
-  return read === undefined ? fail(context, 'is no date') : read;
-});
-const timespan = z.unknown().transform((value, context) => {
-  const read = readTimespan(value);
-  return read === undefined ? fail(context, 'is no timespan') : read;
-});
-
-function fail(context: z.RefinementCtx, message: string): never {
-  context.addIssue({ code: 'custom', message });
-  return z.NEVER;
-}
-
-function read<T>(schema: z.ZodType<T>, value: unknown): Reading<T> {
-  const result = schema.safeParse(value);
-  if (result.success) return { ok: true, value: result.data };
-  const [issue] = result.error.issues;
-  const path = issue === undefined || issue.path.length === 0 ? 'it' : issue.path.join('.');
-  return { ok: false, fault: `${path} ${wording(issue)}` };
-}
-
-/** zod's own messages name types only; ours say what was expected. */
-function wording(issue: z.core.$ZodIssue | undefined): string {
-  if (issue === undefined) return 'is unreadable';
-  if (issue.code === 'custom') return issue.message;
-  if (issue.code === 'invalid_type') return `is no ${issue.expected}`;
-  return 'is unreadable';
-}
-
-/** The envelope of every paged answer (jim-api, 1.4). Past the end, `totalCount` is 0 whatever there is. */
-export interface Page<T> {
-  readonly rows: readonly T[];
-  readonly totalCount: number;
-  readonly page: number;
-  /** The effective size: JIM clamps silently. */
-  readonly pageSize: number;
-  readonly hasNextPage: boolean;
-}
-
-const envelope = z.object({
-  items: z.array(z.unknown()),
-  totalCount: count,
-  page: count,
-  pageSize: count,
-  hasNextPage: z.boolean(),
-});
-
-export function readEnvelope(value: unknown): Reading<Page<unknown>> {
-  const result = read(envelope, value);
-  if (!result.ok) return result;
-  const { items, ...rest } = result.value;
-  return { ok: true, value: { rows: items, ...rest } };
-}
-
-function readPageOf<T>(schema: z.ZodType<T>): (value: unknown) => Reading<Page<T>> {
-  const rows = z.object({ items: z.array(schema) });
-  return (value) => {
-    const page = readEnvelope(value);
-    if (!page.ok) return page;
-    const parsed = read(rows, { items: page.value.rows });
-    return parsed.ok ? { ok: true, value: { ...page.value, rows: parsed.value.items } } : parsed;
-  };
-}
+  count,
+  id,
+  idOrNull,
+  moment,
+  momentOrNull,
+  number,
+  read,
+  readEnvelope,
+  type Reading,
+  readPageOf,
+  text,
+  timespan,
+  word,
+} from './wire-schema.ts';
 
 /** The rows of a list or of children, read one by one. */
 export function readRows(rows: readonly unknown[]): {
@@ -121,11 +37,11 @@ export function readRows(rows: readonly unknown[]): {
   return { activities, rejected };
 }
 
-/** `/children`: a plain array before 0.13, an envelope since. */
-export function readChildren(value: unknown): Reading<readonly unknown[]> {
-  if (Array.isArray(value)) return { ok: true, value };
+/** `/children`: a plain array before 0.13, an envelope since. Unreadable rows are left out. */
+export function readChildren(value: unknown): Reading<readonly Activity[]> {
+  if (Array.isArray(value)) return { ok: true, value: readRows(value).activities };
   const page = readEnvelope(value);
-  return page.ok ? { ok: true, value: page.value.rows } : page;
+  return page.ok ? { ok: true, value: readRows(page.value.rows).activities } : page;
 }
 
 /** Free text of one Activity: people's names, messages, error texts. Only for the terminal client, and for an alert's message where that is configured. */
@@ -415,174 +331,6 @@ const progress = z
 
 export function readProgress(value: unknown): Reading<Progress> {
   return read(progress, value);
-}
-
-/** One task of JIM's worker, 0.13 and later. */
-export interface WorkerTask {
-  readonly activityId: ActivityId | null;
-  readonly status: string;
-  readonly timestamp: Instant;
-}
-
-const workerTask = z.object({ activityId: idOrNull, status: word, timestamp: moment });
-export const readWorkerTasks = readPageOf<WorkerTask>(workerTask);
-
-export interface Schedule {
-  readonly id: string;
-  readonly name: string;
-  readonly enabled: boolean;
-  readonly lastRun: Instant | null;
-  readonly nextRun: Instant | null;
-  readonly stepCount: number;
-}
-
-const schedule = z
-  .object({
-    id: z.string(),
-    name: z.string(),
-    isEnabled: z.boolean(),
-    lastRunTime: momentOrNull,
-    nextRunTime: momentOrNull,
-    stepCount: count,
-  })
-  .transform((row): Schedule => ({
-    id: row.id,
-    name: row.name,
-    enabled: row.isEnabled,
-    lastRun: row.lastRunTime,
-    nextRun: row.nextRunTime,
-    stepCount: row.stepCount,
-  }));
-export const readSchedules = readPageOf(schedule);
-
-export interface ScheduleExecution {
-  readonly id: string;
-  readonly scheduleId: string | null;
-  readonly scheduleName: string | null;
-  /** main's `Complete` for both words. */
-  readonly status: string;
-  readonly queuedAt: Instant;
-  readonly startedAt: Instant | null;
-  readonly completedAt: Instant | null;
-  readonly currentStepIndex: number;
-  readonly totalSteps: number;
-}
-
-export interface ScheduleStep {
-  readonly stepIndex: number;
-  readonly stepType: string;
-  readonly connectedSystemId: number | null;
-  /** Null before the step was queued, and for steps that are no Activities. */
-  readonly activityId: ActivityId | null;
-}
-
-const executionFields = {
-  id: z.string(),
-  scheduleId: text,
-  scheduleName: text,
-  status: word.transform((status) => (status === 'Completed' ? 'Complete' : status)),
-  queuedAt: moment,
-  startedAt: momentOrNull,
-  completedAt: momentOrNull,
-  currentStepIndex: count,
-  totalSteps: count,
-};
-const scheduleExecution = z.object(executionFields);
-export const readScheduleExecutions = readPageOf<ScheduleExecution>(scheduleExecution);
-
-const scheduleExecutionDetail = z.object({
-  ...executionFields,
-  steps: z.array(
-    z.object({
-      stepIndex: count,
-      stepType: word,
-      connectedSystemId: number,
-      activityId: idOrNull,
-    }),
-  ),
-});
-export type ScheduleExecutionDetail = ScheduleExecution & {
-  readonly steps: readonly ScheduleStep[];
-};
-
-export function readScheduleExecution(value: unknown): Reading<ScheduleExecutionDetail> {
-  return read(scheduleExecutionDetail, value);
-}
-
-export interface ConnectedSystem {
-  readonly id: number;
-  readonly name: string;
-  readonly objects: number;
-  /** Objects joined to the metaverse: the wire's odd `connectorsCount`. */
-  readonly joinedObjects: number;
-  readonly pendingExports: number;
-}
-
-const connectedSystem = z
-  .object({
-    id: z.number(),
-    name: z.string(),
-    objectCount: count,
-    connectorsCount: count,
-    pendingExportObjectsCount: count,
-  })
-  .transform((row): ConnectedSystem => ({
-    id: row.id,
-    name: row.name,
-    objects: row.objectCount,
-    joinedObjects: row.connectorsCount,
-    pendingExports: row.pendingExportObjectsCount,
-  }));
-export const readConnectedSystems = readPageOf(connectedSystem);
-
-export interface RunProfile {
-  readonly id: number;
-  readonly name: string;
-  readonly runType: string;
-}
-
-const runProfiles = z.array(z.object({ id: z.number(), name: z.string(), runType: word }));
-
-/** A plain array in every version. */
-export function readRunProfiles(value: unknown): Reading<readonly RunProfile[]> {
-  return read(runProfiles, value);
-}
-
-export interface Certificate {
-  readonly name: string;
-  /** Null where it never expires (year 9999). */
-  readonly expiry: Instant | null;
-}
-
-const certificate = z
-  .object({ name: z.string(), validTo: momentOrNull })
-  .transform((row): Certificate => ({ name: row.name, expiry: row.validTo }));
-export const readCertificates = readPageOf(certificate);
-
-const version = z.object({ version: z.string() });
-
-/** `/health/version`: a release, a development version, or anything else; `dialectOf` decides. */
-export function readVersion(value: unknown): Reading<string> {
-  const result = read(version, value);
-  return result.ok ? { ok: true, value: result.value.version } : result;
-}
-
-export interface Health {
-  readonly ready: boolean;
-  readonly maintenance: boolean;
-}
-
-const health = z.object({ status: word, reason: text });
-
-/** `/health/ready`, whose 503 is an answer too. */
-export function readHealth(value: unknown): Reading<Health> {
-  const result = read(health, value);
-  if (!result.ok) return result;
-  const { status, reason } = result.value;
-  return {
-    ok: true,
-    value: { ready: status === 'ready', maintenance: reason === 'maintenance_mode' },
-  };
 }
 
 const errorEnvelope = z.object({ code: z.string() });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type Activity, isRun, OUTCOMES, timesOf } from '../../src/jim/activity.ts';
-import { readEnvelope, readRows } from '../../src/jim/wire.ts';
+import { readEnvelope } from '../../src/jim/wire-schema.ts';
+import { readRows } from '../../src/jim/wire.ts';
 import {
   recording,
   recordingNames,
