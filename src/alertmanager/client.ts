@@ -58,6 +58,7 @@ const PEER: Peer = {
   name: 'Alertmanager',
   urlSetting: 'its url under alerting.alertmanagers',
   tlsSetting: 'its tls_config under alerting.alertmanagers',
+  proxySetting: 'its proxy_url under alerting.alertmanagers',
   credentialsSetting: 'its basic_auth or authorization under alerting.alertmanagers',
   neededRole: 'the right to post alerts',
 };
