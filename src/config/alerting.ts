@@ -52,7 +52,8 @@ function checkAlertmanagers(section: Section, alerting: AlertingConfig): void {
   for (const twin of new Set(urls.filter((url, i) => url !== '' && urls.indexOf(url) < i))) {
     section.fault('alertmanagers', `names ${twin} twice; keep one of them`);
   }
-  if (urls.length > 0 && Object.keys(alerting.severities).length === 0) {
+  const isEmpty = section.isSet('severities') && section.section('severities').keys.length === 0;
+  if (urls.length > 0 && isEmpty) {
     section.fault(
       'severities',
       'is empty, so no alert could ever fire; name a status, or remove alertmanagers',
