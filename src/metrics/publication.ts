@@ -3,7 +3,6 @@
  * A scrape costs no rendering and no compressing, and never waits for JIM.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Ledger } from '../ledger/ledger.ts';
 import { createGzip } from './gzip.ts';
 import { createRenderer } from './renderer.ts';
 import type { Runtime } from './runtime.ts';
@@ -34,11 +33,7 @@ export interface Publication {
   current(): Published | null;
   /** Told by the web server: a scrape was answered with the publication of that time. */
   served(publishedAtMs: number, nowMs: number): void;
-  /**
-   * Whether a scrape has been answered with a ledger that was first published at `bornAtMs` or later: then
-   * it has seen the zeros of a label set born at that time (design, section 2, rule 8). A later publication
-   * of an older ledger proves nothing.
-   */
+  /** Whether a scrape was answered with a publication made at `bornAtMs` or later (design, section 2, rule 8). */
   servedSince(bornAtMs: number): boolean;
 }
 
@@ -49,9 +44,6 @@ export interface PublicationOptions {
   /** Lets the event loop take a turn; default the next turn of Node's. */
   readonly yieldToLoop?: () => Promise<void>;
 }
-
-/** Publications that a slow scrape may still be told of. */
-const REMEMBERED_PUBLICATIONS = 20;
 
 export function createPublication(options: PublicationOptions): Publication {
   const renderer = createRenderer(options.yieldToLoop ?? (() => nextTurn()));
@@ -68,7 +60,6 @@ export function createPublication(options: PublicationOptions): Publication {
       represent(blocks.openMetrics, gzip),
     ]);
     current = { text, openMetrics, publishedAtMs: snapshot.nowMs };
-    scrapes.published(snapshot);
   };
 
   const showWaiting = async (): Promise<void> => {
@@ -105,35 +96,20 @@ async function represent(
 }
 
 interface ScrapeMemory {
-  published(snapshot: Snapshot): void;
   served(publishedAtMs: number, nowMs: number): void;
   servedSince(bornAtMs: number): boolean;
 }
 
-/** Which ledgers scrapes have seen. Times are of our clock, which may be set back: the newest scrape counts. */
+/** The newest publication that a scrape was answered with. */
 function createScrapeMemory(): ScrapeMemory {
-  let shown: readonly { readonly publishedAtMs: number; readonly ledgerSinceMs: number }[] = [];
-  let ledger: Ledger | null = null;
-  let ledgerSinceMs = 0;
-  let seen: { readonly ledgerSinceMs: number; readonly atMs: number } | null = null;
+  let newest: { readonly publishedAtMs: number; readonly atMs: number } | null = null;
   return {
-    published: (snapshot) => {
-      if (snapshot.ledger !== ledger) {
-        ledger = snapshot.ledger;
-        ledgerSinceMs = snapshot.nowMs;
-      }
-      shown = [...shown, { publishedAtMs: snapshot.nowMs, ledgerSinceMs }].slice(
-        -REMEMBERED_PUBLICATIONS,
-      );
-    },
     served: (publishedAtMs, nowMs) => {
-      // Of two publications in one millisecond the older one: it proves less.
-      const publication = shown.find((one) => one.publishedAtMs === publishedAtMs);
-      if (publication === undefined) return;
-      const clockWentBack = seen !== null && nowMs < seen.atMs;
-      if (seen === null || clockWentBack || publication.ledgerSinceMs >= seen.ledgerSinceMs)
-        seen = { ledgerSinceMs: publication.ledgerSinceMs, atMs: nowMs };
+      // A slow scrape of an older publication takes nothing back; after our clock was set back, its new time counts.
+      const clockWentBack = newest !== null && nowMs < newest.atMs;
+      if (newest === null || clockWentBack || publishedAtMs >= newest.publishedAtMs)
+        newest = { publishedAtMs, atMs: nowMs };
     },
-    servedSince: (bornAtMs) => seen !== null && seen.ledgerSinceMs >= bornAtMs,
+    servedSince: (bornAtMs) => newest !== null && newest.publishedAtMs >= bornAtMs,
   };
 }

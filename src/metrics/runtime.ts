@@ -13,7 +13,7 @@ import type {
   NotificationResult,
   PollFailureReason,
   RejectionReason,
-  RetryReason,
+  RequestFailureReason,
   UnrecognisedField,
 } from './catalogue/process.ts';
 import {
@@ -23,7 +23,7 @@ import {
   PROCESS,
   PROCESS_DEFAULTS,
   REJECTION_REASONS,
-  RETRY_REASONS,
+  REQUEST_FAILURE_REASONS,
   UNRECOGNISED_FIELDS,
 } from './catalogue/process.ts';
 import { bucketBound } from './catalogue/family.ts';
@@ -37,7 +37,7 @@ export interface Telemetry {
     readonly code: number | 'error';
     readonly seconds: number;
   }): void;
-  requestRetried(reason: RetryReason): void;
+  requestRetried(reason: RequestFailureReason): void;
   activityRejected(reason: RejectionReason): void;
   activityVanished(): void;
   activityAltered(): void;
@@ -88,115 +88,178 @@ export function createRuntime(options: { readonly disableExporterMetrics: boolea
   };
 }
 
-type MetricDefinition<Label extends string> = {
+/** Closed sets of label values are there at 0 from the start: `increase()` cannot see a series born at 1. */
+function createTelemetry(registry: Registry): Telemetry {
+  const make = maker(registry);
+  return {
+    ...pollTelemetry(make),
+    ...requestTelemetry(make),
+    ...collectorTelemetry(make),
+    ...bridgeTelemetry(make),
+    ...configTelemetry(make),
+  };
+}
+
+type Make = ReturnType<typeof maker>;
+type Described<Label extends string> = {
   readonly name: string;
   readonly help: string;
   readonly labels: readonly Label[];
 };
-type HistogramDefinition<Label extends string> = MetricDefinition<Label> & {
-  readonly buckets: readonly number[];
-};
 
-function createTelemetry(registry: Registry): Telemetry {
+/** prom-client's objects from the catalogue's definitions, in one registry of our own. */
+function maker(registry: Registry) {
   const registers = [registry];
-  const counter = <Label extends string>({ name, help, labels }: MetricDefinition<Label>) =>
-    new Counter({ name, help, labelNames: labels, registers });
-  const gauge = <Label extends string>({ name, help, labels }: MetricDefinition<Label>) =>
-    new Gauge({ name, help, labelNames: labels, registers });
-  const histogram = <Label extends string>(definition: HistogramDefinition<Label>) => {
-    const { name, help, labels, buckets } = definition;
-    return new Histogram({ name, help, labelNames: labels, buckets: [...buckets], registers });
+  return {
+    counter: <Label extends string>({ name, help, labels }: Described<Label>) =>
+      new Counter({ name, help, labelNames: labels, registers }),
+    gauge: <Label extends string>({ name, help, labels }: Described<Label>) =>
+      new Gauge({ name, help, labelNames: labels, registers }),
+    histogram: <Label extends string>({
+      name,
+      help,
+      labels,
+      buckets,
+    }: Described<Label> & { readonly buckets: readonly number[] }) =>
+      new Histogram({ name, help, labelNames: labels, buckets: [...buckets], registers }),
   };
+}
 
+/** A duration measured by a clock that may have been set back: a sum must never fall. */
+function elapsed(seconds: number): number {
+  return Number.isFinite(seconds) ? Math.max(0, seconds) : 0;
+}
+
+type PollTelemetry = Pick<
+  Telemetry,
+  | 'pollEnded'
+  | 'activityRejected'
+  | 'activityVanished'
+  | 'activityAltered'
+  | 'valueUnrecognised'
+  | 'labelSetsFolded'
+  | 'runStatsMissing'
+  | 'stateCommitted'
+>;
+
+function pollTelemetry({ counter, histogram }: Make): PollTelemetry {
   const polls = counter(PROCESS.polls);
-  const pollFailures = counter(PROCESS.pollFailures);
-  const pollDuration = histogram(PROCESS.pollDuration);
-  const requests = counter(PROCESS.requests);
-  const requestDuration = histogram(PROCESS.requestDuration);
-  const retries = counter(PROCESS.retries);
+  const failures = counter(PROCESS.pollFailures);
+  const duration = histogram(PROCESS.pollDuration);
   const rejected = counter(PROCESS.rejected);
   const vanished = counter(PROCESS.vanished);
   const altered = counter(PROCESS.altered);
   const unrecognised = counter(PROCESS.unrecognised);
   const folded = counter(PROCESS.folded);
   const runStatsMissing = counter(PROCESS.runStatsMissing);
-  const collectorSuccess = gauge(PROCESS.collectorSuccess);
-  const collectorDuration = gauge(PROCESS.collectorDuration);
   const commits = counter(PROCESS.commits);
-  const notifications = counter(PROCESS.notifications);
-  const queueLength = gauge(PROCESS.notificationQueueLength);
-  const queueCapacity = gauge(PROCESS.notificationQueueCapacity);
-  const notificationDuration = histogram(PROCESS.notificationDuration);
-  const reloadSuccessful = gauge(PROCESS.reloadSuccessful);
-  const reloadSuccessTime = gauge(PROCESS.reloadSuccessTime);
-
-  // Every closed set is there at 0 from the start: increase() cannot see a series born at 1.
-  for (const reason of POLL_FAILURE_REASONS) pollFailures.inc({ reason }, 0);
-  for (const reason of RETRY_REASONS) retries.inc({ reason }, 0);
+  for (const reason of POLL_FAILURE_REASONS) failures.inc({ reason }, 0);
   for (const reason of REJECTION_REASONS) rejected.inc({ reason }, 0);
   for (const field of UNRECOGNISED_FIELDS) unrecognised.inc({ field }, 0);
   for (const result of COMMIT_RESULTS) commits.inc({ result }, 0);
-  // prom-client shows a gauge without labels as 0 at once; before the first load there is nothing to say.
-  reloadSuccessful.remove();
-  reloadSuccessTime.remove();
-
-  const alertmanagersShown = new Set<string>();
-  const showAlertmanager = (alertmanager: string): void => {
-    alertmanagersShown.add(alertmanager);
-    for (const result of NOTIFICATION_RESULTS) notifications.inc({ alertmanager, result }, 0);
-    notificationDuration.zero({ alertmanager });
-    queueLength.set({ alertmanager }, 0);
-  };
-  const hideAlertmanager = (alertmanager: string): void => {
-    alertmanagersShown.delete(alertmanager);
-    for (const result of NOTIFICATION_RESULTS) notifications.remove({ alertmanager, result });
-    notificationDuration.remove({ alertmanager });
-    queueLength.remove({ alertmanager });
-    queueCapacity.remove({ alertmanager });
-  };
-
   return {
     pollEnded: ({ seconds, failure }) => {
       polls.inc();
-      pollDuration.observe(seconds);
-      if (failure !== null) pollFailures.inc({ reason: failure });
+      duration.observe(elapsed(seconds));
+      if (failure !== null) failures.inc({ reason: failure });
     },
-    requestEnded: ({ endpoint, code, seconds }) => {
-      requests.inc({ endpoint, code: String(code) });
-      requestDuration.observe(seconds);
-    },
-    requestRetried: (reason) => retries.inc({ reason }),
     activityRejected: (reason) => rejected.inc({ reason }),
     activityVanished: () => vanished.inc(),
     activityAltered: () => altered.inc(),
     valueUnrecognised: (field) => unrecognised.inc({ field }),
     labelSetsFolded: (count) => folded.inc(count),
     runStatsMissing: (count) => runStatsMissing.inc(count),
+    stateCommitted: (result) => commits.inc({ result }),
+  };
+}
+
+function requestTelemetry({
+  counter,
+  histogram,
+}: Make): Pick<Telemetry, 'requestEnded' | 'requestRetried'> {
+  const requests = counter(PROCESS.requests);
+  const duration = histogram(PROCESS.requestDuration);
+  const retries = counter(PROCESS.retries);
+  for (const reason of REQUEST_FAILURE_REASONS) retries.inc({ reason }, 0);
+  return {
+    requestEnded: ({ endpoint, code, seconds }) => {
+      // The usual codes of an endpoint appear together, so that its first failure is an increase.
+      for (const usual of ['200', 'error']) requests.inc({ endpoint, code: usual }, 0);
+      requests.inc({ endpoint, code: String(code) });
+      duration.observe(elapsed(seconds));
+    },
+    requestRetried: (reason) => retries.inc({ reason }),
+  };
+}
+
+function collectorTelemetry({
+  gauge,
+}: Make): Pick<Telemetry, 'collectorEnded' | 'collectorStopped'> {
+  const succeeded = gauge(PROCESS.collectorSuccess);
+  const duration = gauge(PROCESS.collectorDuration);
+  return {
     collectorEnded: (collector, { success, seconds }) => {
-      collectorSuccess.set({ collector }, success ? 1 : 0);
-      collectorDuration.set({ collector }, seconds);
+      succeeded.set({ collector }, success ? 1 : 0);
+      duration.set({ collector }, elapsed(seconds));
     },
     collectorStopped: (collector) => {
-      collectorSuccess.remove({ collector });
-      collectorDuration.remove({ collector });
+      succeeded.remove({ collector });
+      duration.remove({ collector });
     },
-    stateCommitted: (result) => commits.inc({ result }),
+  };
+}
+
+type BridgeTelemetry = Pick<
+  Telemetry,
+  'alertmanagersConfigured' | 'notificationsEnded' | 'notificationTook' | 'notificationsQueued'
+>;
+
+function bridgeTelemetry({ counter, gauge, histogram }: Make): BridgeTelemetry {
+  const notifications = counter(PROCESS.notifications);
+  const queueLength = gauge(PROCESS.notificationQueueLength);
+  const queueCapacity = gauge(PROCESS.notificationQueueCapacity);
+  const duration = histogram(PROCESS.notificationDuration);
+  const shown = new Set<string>();
+  const show = (alertmanager: string): void => {
+    shown.add(alertmanager);
+    for (const result of NOTIFICATION_RESULTS) notifications.inc({ alertmanager, result }, 0);
+    duration.zero({ alertmanager });
+  };
+  const hide = (alertmanager: string): void => {
+    shown.delete(alertmanager);
+    for (const result of NOTIFICATION_RESULTS) notifications.remove({ alertmanager, result });
+    duration.remove({ alertmanager });
+    queueLength.remove({ alertmanager });
+    queueCapacity.remove({ alertmanager });
+  };
+  return {
     alertmanagersConfigured: (alertmanagers, capacity) => {
-      for (const shown of alertmanagersShown)
-        if (!alertmanagers.includes(shown)) hideAlertmanager(shown);
+      for (const alertmanager of shown)
+        if (!alertmanagers.includes(alertmanager)) hide(alertmanager);
       for (const alertmanager of alertmanagers) {
-        if (!alertmanagersShown.has(alertmanager)) showAlertmanager(alertmanager);
+        if (!shown.has(alertmanager)) show(alertmanager);
+        queueLength.set({ alertmanager }, 0);
         queueCapacity.set({ alertmanager }, capacity);
       }
     },
     notificationsEnded: (alertmanager, result, count) =>
       notifications.inc({ alertmanager, result }, count),
     notificationTook: (alertmanager, seconds) =>
-      notificationDuration.observe({ alertmanager }, seconds),
+      duration.observe({ alertmanager }, elapsed(seconds)),
     notificationsQueued: (alertmanager, length) => queueLength.set({ alertmanager }, length),
+  };
+}
+
+function configTelemetry({ gauge }: Make): Pick<Telemetry, 'configLoaded'> {
+  const successful = gauge(PROCESS.reloadSuccessful);
+  const successTime = gauge(PROCESS.reloadSuccessTime);
+  // prom-client shows a gauge without labels as 0 at once; before the first load there is nothing to say.
+  successful.remove();
+  successTime.remove();
+  return {
     configLoaded: ({ success, atMs }) => {
-      reloadSuccessful.set(success ? 1 : 0);
-      if (success) reloadSuccessTime.set(atMs / 1_000);
+      successful.set(success ? 1 : 0);
+      if (success) successTime.set(atMs / 1_000);
     },
   };
 }

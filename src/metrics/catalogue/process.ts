@@ -2,11 +2,10 @@
  * The exporter itself, as it works: counters and durations that start at 0 with the process. `runtime.ts`
  * keeps their values; here are their names and the closed sets of their label values.
  */
-import { WORD_FIELDS } from '../../jim/words.ts';
 import type { RuntimeFamily } from './family.ts';
 
-/** Why a poll failed: JIM's side first, our own disk last. */
-export const POLL_FAILURE_REASONS = [
+/** Why a request to JIM failed, and with it a poll, or why it was sent again. */
+export const REQUEST_FAILURE_REASONS = [
   'unreachable',
   'timeout',
   'unauthorized',
@@ -14,20 +13,12 @@ export const POLL_FAILURE_REASONS = [
   'rate_limited',
   'server_error',
   'bad_response',
-  'storage',
 ] as const;
-export type PollFailureReason = (typeof POLL_FAILURE_REASONS)[number];
+export type RequestFailureReason = (typeof REQUEST_FAILURE_REASONS)[number];
 
-/** Why a request was sent again. Unauthorized: once, with the key read again from its file. */
-export const RETRY_REASONS = [
-  'unreachable',
-  'timeout',
-  'unauthorized',
-  'rate_limited',
-  'server_error',
-  'bad_response',
-] as const;
-export type RetryReason = (typeof RETRY_REASONS)[number];
+/** Why a poll failed: JIM's side first, our own disk last. */
+export const POLL_FAILURE_REASONS = [...REQUEST_FAILURE_REASONS, 'storage'] as const;
+export type PollFailureReason = (typeof POLL_FAILURE_REASONS)[number];
 
 /** What of a row could not be read. */
 export const REJECTION_REASONS = [
@@ -42,7 +33,13 @@ export const REJECTION_REASONS = [
 export type RejectionReason = (typeof REJECTION_REASONS)[number];
 
 /** Fields whose enum words may be unknown to us. */
-export const UNRECOGNISED_FIELDS = WORD_FIELDS;
+export const UNRECOGNISED_FIELDS = [
+  'status',
+  'targetType',
+  'operation',
+  'runType',
+  'errorType',
+] as const;
 export type UnrecognisedField = (typeof UNRECOGNISED_FIELDS)[number];
 
 export const COMMIT_RESULTS = ['success', 'failure'] as const;
