@@ -98,7 +98,7 @@ export function createLastingFaults(log: Log, nowMs: () => number): LastingFault
   return {
     present(fault, msg, fields = {}) {
       const known = faults.get(fault);
-      const shown = `${msg}|${String(fields['reason'] ?? '')}`;
+      const shown = `${msg}|${textOf(fields['reason'] ?? '')}`;
       if (known?.shown === shown) log.debug(msg, fields);
       else log.warn(msg, fields);
       faults.set(fault, {
@@ -122,7 +122,7 @@ export function describeError(error: unknown): string {
   const messages: string[] = [];
   let cause: unknown = error;
   for (let depth = 0; depth < MAX_CAUSES && cause !== undefined && cause !== null; depth += 1) {
-    const message = cause instanceof Error ? cause.message || cause.name : String(cause);
+    const message = cause instanceof Error ? cause.message || cause.name : textOf(cause);
     if (!messages.some((earlier) => earlier.includes(message))) messages.push(message);
     cause = cause instanceof Error ? cause.cause : undefined;
   }
@@ -154,7 +154,12 @@ function tidyValue(value: unknown, hidden: ReadonlySet<string>): Value {
 function textOf(value: unknown): string {
   if (typeof value === 'string') return value;
   if (value instanceof Error) return describeError(value);
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+  // What has no JSON (undefined, a function, a symbol) or cannot have one is named by its type.
+  try {
+    return JSON.stringify(value) ?? typeof value;
+  } catch {
+    return typeof value;
+  }
 }
 
 /** Only letters, digits and `_`, so that no key needs quoting in either format. */
@@ -191,12 +196,14 @@ function plainJson(json: string): string {
   return `${json.trimEnd().replaceAll(UNSAFE, escaped)}\n`;
 }
 
+const FIRST_KEYS = ['time', 'level', 'source', 'msg'];
+
+/** pino's own line, made of what `tidy` let through, in the order of keys that people know. */
 function logfmt(json: string): string {
-  const event = JSON.parse(json) as Record<string, Value>; // pino's own line, made of what `tidy` let through
-  const { time, level, source, msg, ...fields } = event;
-  return `${Object.entries({ time, level, source, msg, ...fields })
-    .map(([key, value]) => `${key}=${quoted(String(value))}`)
-    .join(' ')}\n`;
+  const event = new Map<string, unknown>(Object.entries(JSON.parse(json)));
+  const rest = [...event.keys()].filter((key) => !FIRST_KEYS.includes(key));
+  const pairs = [...FIRST_KEYS, ...rest].map((key) => `${key}=${quoted(textOf(event.get(key)))}`);
+  return `${pairs.join(' ')}\n`;
 }
 
 function quoted(value: string): string {

@@ -160,7 +160,12 @@ function optionsOf(flag: Flag): Option[] {
   const help = flag.default === null ? flag.help : `${flag.help} (default: ${flag.default})`;
   const option = new Option(`--${flag.name} <${flag.placeholder}>`, help);
   if (flag.kind === 'text') return [once(option)];
-  return [option.argParser((value, earlier: readonly string[] = []) => [...earlier, value])];
+  return [
+    option.argParser((value, earlier: readonly string[] | undefined) => [
+      ...(earlier ?? []),
+      value,
+    ]),
+  ];
 }
 
 /** A flag that takes one value contradicts itself when given two. */

@@ -78,7 +78,7 @@ export type FlagName = (typeof FLAGS)[number]['name'];
 export type FlagValues = Readonly<Partial<Record<FlagName, string | readonly string[] | boolean>>>;
 
 /** JIM_EXPORTER_WEB_LISTEN_ADDRESS for web.listen-address. */
-export function environmentName(flag: string): string {
-  return `${ENVIRONMENT_PREFIX}${flag.toUpperCase().replaceAll(/[.-]/g, '_')}`;
+export function environmentName(flagName: string): string {
+  return `${ENVIRONMENT_PREFIX}${flagName.toUpperCase().replaceAll(/[.-]/g, '_')}`;
 }
 export const ENVIRONMENT_PREFIX = 'JIM_EXPORTER_';

@@ -139,12 +139,12 @@ export function readSettings(
       },
       section: (key) => sectionAt(at(key), inFile(key)?.value ?? null),
       sections(key) {
-        const written = inFile(key)?.value ?? [];
-        if (!Array.isArray(written)) {
-          fault(at(key), `${shown(written)} is no list; start each of its entries with a dash`);
+        const list = inFile(key)?.value ?? [];
+        if (!Array.isArray(list)) {
+          fault(at(key), `${shown(list)} is no list; start each of its entries with a dash`);
           return [];
         }
-        return written.map((entry: unknown, i) => sectionAt([...at(key), i], entry));
+        return list.map((entry: unknown, i) => sectionAt([...at(key), i], entry));
       },
       isSet: (key) => find(key) !== null,
       fault: (key, message) => fault(at(key), message),
