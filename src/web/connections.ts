@@ -15,8 +15,8 @@ export interface Connections {
   admit(socket: Socket): boolean;
   /** Marks the connection as answering a request, until the returned function is called. */
   begin(endpoints: Endpoints, onGone: () => void): () => void;
-  /** From now on a connection is closed as soon as no request is being answered on it. */
-  drain(): void;
+  /** Closes those open now as soon as no request is being answered on them; the idle ones at once. */
+  retire(): void;
   destroyAll(): void;
 }
 
@@ -24,32 +24,33 @@ interface Entry {
   readonly socket: Socket;
   /** What to call if the connection goes while requests are being answered; empty is idle. */
   readonly underWay: Set<() => void>;
+  retired: boolean;
 }
 
 export function createConnections(limit: number): Connections {
   /** In the order in which they became idle, so that the first idle one is the longest idle. */
   const entries = new Map<string, Entry>();
-  let draining = false;
 
-  const isFull = (): boolean => {
-    if (entries.size < limit) return false;
+  /** False when every connection is busy. */
+  const makeRoom = (): boolean => {
+    if (entries.size < limit) return true;
     for (const [name, { socket, underWay }] of entries) {
       if (underWay.size > 0) continue;
       entries.delete(name);
       socket.destroy();
-      return false;
+      return true;
     }
-    return true;
+    return false;
   };
 
   return {
     admit(socket) {
       const name = nameOf(socket);
-      if (name === null || draining || isFull()) {
+      if (name === null || !makeRoom()) {
         socket.destroy();
         return false;
       }
-      const entry: Entry = { socket, underWay: new Set() };
+      const entry: Entry = { socket, underWay: new Set(), retired: false };
       entries.set(name, entry);
       socket.once('close', () => {
         // The same ports may already be in use by a successor.
@@ -67,16 +68,16 @@ export function createConnections(limit: number): Connections {
       return () => {
         entry.underWay.delete(onGone);
         if (entry.underWay.size > 0 || entries.get(name) !== entry) return;
-        if (draining) entry.socket.destroySoon();
+        if (entry.retired) entry.socket.destroySoon();
         entries.delete(name);
         entries.set(name, entry);
       };
     },
 
-    drain() {
-      draining = true;
-      for (const { socket, underWay } of entries.values()) {
-        if (underWay.size === 0) socket.destroy();
+    retire() {
+      for (const entry of entries.values()) {
+        entry.retired = true;
+        if (entry.underWay.size === 0) entry.socket.destroy();
       }
     },
 

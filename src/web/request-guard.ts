@@ -3,6 +3,7 @@
  * ways, and bodies, which nothing here wants. Node's own strict parser refuses the rest (both lengths,
  * bad chunks, huge or malformed headers).
  */
+import { constants } from 'node:http2';
 import type { IncomingMessage } from 'node:http';
 import type { Http2ServerRequest } from 'node:http2';
 
@@ -43,7 +44,9 @@ export function discardBody(incoming: IncomingMessage | Http2ServerRequest): voi
   let received = 0;
   incoming.on('data', (chunk: Uint8Array) => {
     received += chunk.byteLength;
-    if (received > MAX_BODY_BYTES) incoming.destroy();
+    if (received <= MAX_BODY_BYTES) return;
+    if ('stream' in incoming) incoming.stream.close(constants.NGHTTP2_CANCEL);
+    else incoming.destroy();
   });
 }
 

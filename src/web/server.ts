@@ -1,34 +1,17 @@
 /**
- * Listens, and keeps hostile or merely slow clients from costing more than a connection: every wait has
- * a deadline, every size a bound. What is answered is the business of `routes`.
+ * Listens and stops listening. How a connection speaks is the business of `protocols`, what is answered that
+ * of `routes`; hostile or merely slow clients cost no more than a connection, which has a deadline.
  */
-import { createServer } from 'node:http';
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
-import type { Socket } from 'node:net';
-import { getRequestListener } from '@hono/node-server';
+import type { Server } from 'node:http';
 import type { Log } from '../log.ts';
 import { createConnections } from './connections.ts';
-import type { Connections } from './connections.ts';
-import { discardBody, refuse } from './request-guard.ts';
-import type { Refusal } from './request-guard.ts';
-import type { Delivery, Fetch } from './routes.ts';
+import { createProtocolServer } from './protocols.ts';
+import { protect } from './protection.ts';
+import { createRequestListener } from './request-listener.ts';
+import type { Fetch } from './routes.ts';
+import type { TlsSetup } from './tls-section.ts';
+import type { WebConfigFile } from './web-config-file.ts';
 
-/** A scraper sends its headers in one packet; Node's own default is a minute. */
-const HEADERS_TIMEOUT_MS = 10_000;
-/** The whole request, with the body that nobody needs. */
-const REQUEST_TIMEOUT_MS = 30_000;
-/** How long a client may take to read an answer: more than any scrape_timeout that makes sense. */
-const RESPONSE_TIMEOUT_MS = 30_000;
-/**
- * Longer than two minutes, the longest scrape interval that the default `zero_hold` allows for, so that
- * a scraper keeps its connection and its TLS session from scrape to scrape.
- */
-const KEEP_ALIVE_TIMEOUT_MS = 125_000;
-/** How often Node looks for requests past their deadline. */
-const DEADLINE_CHECK_MS = 1_000;
-/** A scrape's headers are half a kilobyte; a client certificate or token in a header fits too. */
-const MAX_HEADER_BYTES = 16 * 1024;
 /** Far more than the scrapers, probes and browsers of one exporter; the longest idle makes room. */
 const MAX_CONNECTIONS = 512;
 
@@ -43,7 +26,10 @@ export interface ListenAddress {
 
 export interface ServerOptions {
   readonly addresses: readonly ListenAddress[];
+  /** The routes; what the web configuration file asks for is put before them here. */
   readonly fetch: Fetch;
+  readonly webConfig: WebConfigFile | null;
+  readonly nowMs: () => number;
   readonly log: Log;
 }
 
@@ -62,14 +48,25 @@ export class ListenError extends Error {
 /** Listens on all addresses, or on none: throws a `ListenError` for the first that fails. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const connections = createConnections(MAX_CONNECTIONS);
+  const tls = followTls(options.webConfig, () => connections.retire());
+  const listener = createRequestListener({
+    fetch: protect(options.fetch, options),
+    connections,
+    requiresTls: () => tls() !== null,
+  });
   const servers: Server[] = [];
   try {
     for (const address of options.addresses) {
-      const server = createHttpServer(options.fetch, connections);
+      const server = createProtocolServer({ connections, listener, tls, log: options.log });
       await listen(server, address);
       // Accepting can fail later (no file descriptors left): that must not end the process.
       server.on('error', (err) => options.log.warn('Could not accept a connection', { err }));
       servers.push(server);
+      options.log.info('Listening on', {
+        address: actualAddress(server),
+        tls: tls() !== null,
+        http2: tls()?.options.ALPNProtocols.includes('h2') ?? false,
+      });
     }
   } catch (error) {
     await closeAll(servers);
@@ -79,7 +76,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     addresses: servers.map(actualAddress),
     async close(withinMs) {
       const closed = closeAll(servers);
-      connections.drain();
+      connections.retire();
       const deadline = setTimeout(() => connections.destroyAll(), withinMs);
       await closed;
       clearTimeout(deadline);
@@ -87,82 +84,18 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   };
 }
 
-function createHttpServer(fetch: Fetch, connections: Connections): Server {
-  const server = createServer(
-    {
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-      connectionsCheckingInterval: DEADLINE_CHECK_MS,
-      maxHeaderSize: MAX_HEADER_BYTES,
-    },
-    requestListener(fetch, connections),
-  );
-  server.prependListener('connection', (socket: Socket) => connections.admit(socket));
-  return server;
-}
-
-type Incoming = IncomingMessage | Http2ServerRequest;
-type Outgoing = ServerResponse | Http2ServerResponse;
-
-/** Bounds one request in size and time, then hands it to the routes. */
-function requestListener(
-  fetch: Fetch,
-  connections: Connections,
-): (incoming: Incoming, outgoing: Outgoing) => void {
-  const deliveries = new WeakMap<Outgoing, Delivery>();
-  const answer = getRequestListener(
-    (request, { outgoing }) => fetch(request, { delivery: deliveries.get(outgoing) }),
-    // HTTP/1.0 probes send no Host.
-    { hostname: 'localhost', autoCleanupIncoming: false },
-  );
-  return (incoming, outgoing) => {
-    deliveries.set(outgoing, followDelivery(incoming, outgoing, connections));
-    const refusal = refuse(incoming);
-    if (refusal !== null) {
-      sendRefusal(incoming, outgoing, refusal);
-      return;
+/** The TLS setup that counts now. Connections made under another are closed as soon as they are idle. */
+function followTls(webConfig: WebConfigFile | null, onChange: () => void): () => TlsSetup | null {
+  const read = (): TlsSetup | null => webConfig?.current().config.tls ?? null;
+  let current = read();
+  return () => {
+    const next = read();
+    if (next !== current) {
+      current = next;
+      onChange();
     }
-    discardBody(incoming);
-    void answer(incoming, outgoing);
+    return current;
   };
-}
-
-/** Sees one answer to its end, which is its own, its connection's (a pipelined answer has no other) or the deadline's. */
-function followDelivery(
-  incoming: Incoming,
-  outgoing: Outgoing,
-  connections: Connections,
-): Delivery {
-  const listeners: ((complete: boolean) => void)[] = [];
-  let ended = false;
-  const end = (): void => {
-    if (ended) return;
-    ended = true;
-    clearTimeout(deadline);
-    finished();
-    const complete = isComplete(outgoing);
-    for (const listener of listeners) listener(complete);
-  };
-  const deadline = setTimeout(() => outgoing.destroy(), RESPONSE_TIMEOUT_MS);
-  const finished = connections.begin(incoming.socket, end);
-  outgoing.once('close', end);
-  return { onEnd: (listener) => listeners.push(listener) };
-}
-
-function sendRefusal(incoming: Incoming, outgoing: Outgoing, refusal: Refusal): void {
-  outgoing.statusCode = refusal.status;
-  outgoing.setHeader('Content-Type', 'text/plain; charset=utf-8');
-  // Whatever follows on the connection is not to be trusted either. HTTP/2 has no such header.
-  if (incoming.httpVersionMajor === 1) outgoing.setHeader('Connection', 'close');
-  outgoing.end(`${refusal.status} ${refusal.reason}\n`);
-}
-
-/** All of it was handed to the system. */
-function isComplete(outgoing: Outgoing): boolean {
-  return 'stream' in outgoing
-    ? outgoing.writableEnded && !outgoing.stream.aborted && outgoing.stream.rstCode === 0
-    : outgoing.writableFinished;
 }
 
 function listen(server: Server, address: ListenAddress): Promise<void> {

@@ -11,7 +11,13 @@ afterEach(async () => {
 });
 
 async function start(options: Partial<ServerOptions> = {}): Promise<RunningServer> {
-  const defaults = { addresses: [LOOPBACK], fetch: testRoutes(), log: silentLog };
+  const defaults = {
+    addresses: [LOOPBACK],
+    fetch: testRoutes(),
+    webConfig: null,
+    nowMs: Date.now,
+    log: silentLog,
+  };
   const server = await startServer({ ...defaults, ...options });
   running.push(server);
   return server;

@@ -1,0 +1,86 @@
+/** From Node's request to the routes: refuses what is malformed, bounds body and time, sees the answer to its end. */
+import { constants } from 'node:http2';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+import { getRequestListener } from '@hono/node-server';
+import type { Connections } from './connections.ts';
+import { discardBody, refuse } from './request-guard.ts';
+import type { Refusal } from './request-guard.ts';
+import type { Delivery, Fetch } from './routes.ts';
+
+/** How long a client may take to read an answer: more than any scrape_timeout that makes sense. */
+const RESPONSE_TIMEOUT_MS = 30_000;
+
+export type Incoming = IncomingMessage | Http2ServerRequest;
+export type Outgoing = ServerResponse | Http2ServerResponse;
+export type RequestListener = (incoming: Incoming, outgoing: Outgoing) => void;
+
+export interface RequestListenerOptions {
+  readonly fetch: Fetch;
+  readonly connections: Connections;
+  /** TLS is asked for now; it may not have been when the connection was made. */
+  readonly requiresTls: () => boolean;
+}
+
+export function createRequestListener(options: RequestListenerOptions): RequestListener {
+  const deliveries = new WeakMap<Outgoing, Delivery>();
+  const answer = getRequestListener(
+    (request, { outgoing }) => options.fetch(request, { delivery: deliveries.get(outgoing) }),
+    // HTTP/1.0 probes send no Host.
+    { hostname: 'localhost', autoCleanupIncoming: false },
+  );
+  return (incoming, outgoing) => {
+    deliveries.set(outgoing, followDelivery(incoming, outgoing, options.connections));
+    const refusal =
+      options.requiresTls() && !isEncrypted(incoming)
+        ? { status: 400 as const, reason: 'Client sent an HTTP request to an HTTPS server.' }
+        : refuse(incoming);
+    if (refusal !== null) {
+      sendRefusal(incoming, outgoing, refusal);
+      return;
+    }
+    discardBody(incoming);
+    void answer(incoming, outgoing);
+  };
+}
+
+/** Sees one answer to its end, which is its own, its connection's (a pipelined answer has no other) or the deadline's. */
+function followDelivery(
+  incoming: Incoming,
+  outgoing: Outgoing,
+  connections: Connections,
+): Delivery {
+  const listeners: ((complete: boolean) => void)[] = [];
+  let ended = false;
+  const end = (): void => {
+    if (ended) return;
+    ended = true;
+    clearTimeout(deadline);
+    finished();
+    const complete = isComplete(outgoing);
+    for (const listener of listeners) listener(complete);
+  };
+  const deadline = setTimeout(() => outgoing.destroy(), RESPONSE_TIMEOUT_MS);
+  const finished = connections.begin(incoming.socket, end);
+  outgoing.once('close', end);
+  return { onEnd: (listener) => listeners.push(listener) };
+}
+
+/** All of it was handed to the system. */
+function isComplete(outgoing: Outgoing): boolean {
+  return 'stream' in outgoing
+    ? outgoing.writableEnded && outgoing.stream.rstCode === constants.NGHTTP2_NO_ERROR
+    : outgoing.writableFinished;
+}
+
+function sendRefusal(incoming: Incoming, outgoing: Outgoing, refusal: Refusal): void {
+  outgoing.statusCode = refusal.status;
+  outgoing.setHeader('Content-Type', 'text/plain; charset=utf-8');
+  // Whatever follows on the connection is not to be trusted either. HTTP/2 has no such header.
+  if (incoming.httpVersionMajor === 1) outgoing.setHeader('Connection', 'close');
+  outgoing.end(`${refusal.status} ${refusal.reason}\n`);
+}
+
+function isEncrypted(incoming: Incoming): boolean {
+  return 'encrypted' in incoming.socket;
+}
