@@ -1,5 +1,5 @@
 /** Schedules in six fields (second, minute, hour, day, month, weekday). The only place that knows node-cron. */
-import { validateDetailed } from 'node-cron';
+import { createTask, schedule, validateDetailed } from 'node-cron';
 
 const FIELDS: Readonly<Record<string, string>> = {
   dayOfMonth: 'day of the month',
@@ -12,4 +12,47 @@ export function scheduleFault(expression: string): string | null {
   if (valid) return null;
   const parts = errors.map(({ field, value }) => `${FIELDS[field] ?? field} "${value ?? ''}"`);
   return `it cannot have ${parts.join(' and ')}`;
+}
+
+export interface Turns {
+  /** Our clock when the next turn is due; null when it is stopped. */
+  nextMs(): number | null;
+  stop(): void;
+}
+
+/** Calls `turn` on a schedule of six fields; a turn that is due while the one before still runs is left out. */
+export function onSchedule(expression: string, turn: () => Promise<void>): Turns {
+  // A turn that rejects is a bug: it must end the process, where node-cron would only log it.
+  const run = (): Promise<void> =>
+    turn().catch((error: unknown) => void setImmediate(() => rethrow(error)));
+  const task = schedule(expression, run, {
+    noOverlap: true,
+    suppressMissedWarning: true,
+    logger: SILENT,
+  });
+  return {
+    nextMs: () => task.getNextRun()?.getTime() ?? null,
+    stop: () => void task.destroy(),
+  };
+}
+
+/** Seconds between two turns of a schedule: the longest of the next few, for schedules that are not even. */
+export function intervalSecondsOf(expression: string): number {
+  const task = createTask(expression, () => undefined, { logger: SILENT });
+  const runs = task.getNextRuns(RUNS_COMPARED).map((date) => date.getTime());
+  void task.destroy();
+  const gaps = runs.slice(1).map((at, index) => (at - (runs[index] ?? at)) / 1_000);
+  return Math.max(0, ...gaps);
+}
+
+const RUNS_COMPARED = 10;
+
+/** Our own log says what matters; node-cron's would be a second voice on stdout. */
+const SILENT = { info: ignore, warn: ignore, error: ignore, debug: ignore };
+function ignore(): void {
+  // Nothing to say.
+}
+
+function rethrow(error: unknown): never {
+  throw error;
 }

@@ -18,18 +18,20 @@ import type {
   AuthenticationEvent,
   Cell,
   Counted,
+  LastRun,
   Ledger,
   Missing,
   Open,
   RunLabels,
 } from './ledger.ts';
-import { activityKey, recurringKey, runKey } from './ledger.ts';
+import { OTHER, activityKey, recurringKey, runKey } from './ledger.ts';
 import type { Finished } from './totals.ts';
 import {
   RECURRING_TARGET_TYPES,
   addToActivityAccount,
   addToRecurring,
   addToRunAccount,
+  lastRunOf,
   newActivityAccount,
   newRunAccount,
   rememberRun,
@@ -86,7 +88,9 @@ export type AccountEvent =
   | { readonly kind: 'vanished'; readonly id: ActivityId }
   | { readonly kind: 'orphaned'; readonly id: ActivityId }
   | { readonly kind: 'unrecognised'; readonly field: string; readonly word: string }
-  | { readonly kind: 'folded'; readonly count: number };
+  | { readonly kind: 'folded'; readonly count: number }
+  /** A run was counted: what the bridge tells of. Folded run profiles are not told. */
+  | { readonly kind: 'run_finished'; readonly labels: RunLabels; readonly run: LastRun };
 
 export interface Accounted {
   readonly ledger: Ledger;
@@ -304,6 +308,9 @@ class Draft {
     const { run } = this.#labelsOf(activity);
     if (run !== null) {
       this.#runs.set(runKey(run), addToRunAccount(this.#runAccount(run), activity, nowMs));
+      if (run.runProfile !== OTHER) {
+        this.#events.push({ kind: 'run_finished', labels: run, run: lastRunOf(activity) });
+      }
       if (this.#limits.runStats) {
         this.#owedStats.set(activity.id, {
           run: runKey(run),

@@ -201,19 +201,17 @@ export function endOfFinished(run: Activity): Instant {
   );
 }
 
-/** Updates the last run, the last success and the failures since, whatever the order in which runs are met. */
-export function rememberRun(account: RunAccount, run: Finished): RunAccount {
-  if (account.labels.runProfile === OTHER) return account;
-  const end = endOfFinished(run);
+/** A finished run as the gauges show it when it is the last. */
+export function lastRunOf(run: Finished): LastRun {
   const { duration, queue } = timesOf(run);
   const outcomes: Partial<Record<Outcome, number>> = {};
   for (const outcome of OUTCOMES)
     if (run.outcomes[outcome] > 0) outcomes[outcome] = run.outcomes[outcome];
-  const candidate: LastRun = {
+  return {
     id: run.id,
     status: run.status,
     created: run.created,
-    end,
+    end: endOfFinished(run),
     duration,
     queue,
     errors: run.errors,
@@ -221,6 +219,13 @@ export function rememberRun(account: RunAccount, run: Finished): RunAccount {
     processed: null,
     errorsByType: null,
   };
+}
+
+/** Updates the last run, the last success and the failures since, whatever the order in which runs are met. */
+export function rememberRun(account: RunAccount, run: Finished): RunAccount {
+  if (account.labels.runProfile === OTHER) return account;
+  const candidate = lastRunOf(run);
+  const { end, duration } = candidate;
   const afterSuccess = isSuccess(run.status) ? rememberSuccess(account, end, duration) : account;
   const afterFailure = isSuccess(run.status)
     ? afterSuccess

@@ -10,7 +10,7 @@ import { dialectOf } from '../jim/dialect.ts';
 import type { RejectReason } from '../jim/row.ts';
 import type { AccountEvent, CountingLimits, Observation } from '../ledger/account.ts';
 import { RECHECK_MS, account } from '../ledger/account.ts';
-import type { Ledger } from '../ledger/ledger.ts';
+import type { LastRun, Ledger, RunLabels } from '../ledger/ledger.ts';
 import type { HeadRead } from '../ledger/reading.ts';
 import {
   abandonPart,
@@ -75,6 +75,12 @@ export interface PollLog {
   error(msg: string, fields?: Record<string, unknown>): void;
 }
 
+/** A run counted in a move: the bridge tells of it even if a success followed. */
+export interface FinishedRun {
+  readonly labels: RunLabels;
+  readonly run: LastRun;
+}
+
 /** What is known of JIM after a poll. */
 export interface JimSeen {
   readonly up: boolean;
@@ -95,6 +101,8 @@ export interface PollerOptions {
   readonly telemetry: PollTelemetry;
   readonly log: PollLog;
   readonly servedSince: (bornAtMs: number) => boolean;
+  /** Alerts of the bridge that follow from a move: part of the same commit. */
+  readonly alertsAfter: (ledger: Ledger, finished: readonly FinishedRun[]) => Ledger;
   /** Shows the last committed ledger. Called after each commit of a catch-up, and at the end of the poll. */
   readonly publish: () => Promise<void>;
 }
@@ -177,7 +185,8 @@ export function createPoller(options: PollerOptions): Poller {
       zeroHoldMs,
       servedSince: options.servedSince,
     });
-    return complete ? retire(released, nowMs(), seriesRetentionMs) : released;
+    const kept = complete ? retire(released, nowMs(), seriesRetentionMs) : released;
+    return options.alertsAfter(kept, []);
   }
 
   async function observe(pollMs: number, call: Parameters<Poller['poll']>[0]): Promise<void> {
@@ -540,7 +549,8 @@ export function createPoller(options: PollerOptions): Poller {
     await keeper.move((ledger) => {
       const stepped = step(ledger);
       events = stepped.events;
-      return prune(stepped.ledger, options.settings().overlap);
+      const finished = events.flatMap((event) => (event.kind === 'run_finished' ? [event] : []));
+      return prune(options.alertsAfter(stepped.ledger, finished), options.settings().overlap);
     });
     report(events);
   }
@@ -572,6 +582,8 @@ export function createPoller(options: PollerOptions): Poller {
             field: event.field,
             word: event.word.slice(0, 64),
           });
+          break;
+        case 'run_finished':
           break;
         case 'folded':
           telemetry.labelSetsFolded(event.count);

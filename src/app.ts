@@ -1,0 +1,383 @@
+/**
+ * The exporter, wired: opens the ledger, connects to JIM and the Alertmanagers, listens, and polls on its
+ * schedule until it is stopped. What each part does is said where it stands; here is only who knows whom.
+ */
+import type { AlertSettings } from './alertmanager/alerts.ts';
+import { nextAlerts } from './alertmanager/alerts.ts';
+import { connectAlertmanager } from './alertmanager/client.ts';
+import type { Bridge } from './alertmanager/sender.ts';
+import { createBridge } from './alertmanager/sender.ts';
+import type { Config } from './config/config.ts';
+import type { LoadedConfig } from './config/load.ts';
+import { formatFault } from './config/load.ts';
+import type { Clock, Transport } from './http.ts';
+import { createHttp, createRateLimiter } from './http.ts';
+import { JIM_PEER } from './jim/ask.ts';
+import { createJimClient } from './jim/client.ts';
+import { micros } from './jim/activity.ts';
+import { emptyLedger } from './ledger/ledger.ts';
+import type { Ledger } from './ledger/ledger.ts';
+import { withLimit } from './ledger/labels.ts';
+import { memoryStore, openStateFile } from './ledger/state-file.ts';
+import type { RootLog } from './log.ts';
+import { createPublication } from './metrics/publication.ts';
+import { createRuntime } from './metrics/runtime.ts';
+import { NO_READINGS } from './metrics/snapshot.ts';
+import type { Snapshot } from './metrics/snapshot.ts';
+import { createKeeper } from './poll/keeper.ts';
+import type { PollSettings } from './poll/poller.ts';
+import { createPoller } from './poll/poller.ts';
+import { intervalSecondsOf, onSchedule } from './scheduler.ts';
+import { followWebConfig } from './web/web-config-file.ts';
+import type { ReloadResult } from './web/routes.ts';
+import { createRoutes } from './web/routes.ts';
+import { startServer } from './web/server.ts';
+
+export interface Build {
+  readonly version: string;
+  readonly revision: string;
+  readonly nodeVersion: string;
+}
+
+/** The ways out of the process, so that tests and the demo can stand in for them. */
+export interface Surroundings {
+  readonly clock: Clock;
+  readonly random: () => number;
+  /** One transport per peer, from the TLS and proxy settings of its section. */
+  readonly transportFor: (
+    section: Pick<Config['jim'], 'tls' | 'proxyUrl'>,
+  ) => Transport & { readonly close?: () => Promise<void> };
+}
+
+export interface AppOptions extends Surroundings {
+  readonly config: Config;
+  readonly build: Build;
+  readonly log: RootLog;
+  /** Reads flags, environment and file again. */
+  readonly loadConfig: () => LoadedConfig;
+}
+
+export interface App {
+  /** Where it listens, as `host:port`. */
+  readonly addresses: readonly string[];
+  readonly reload: () => Promise<ReloadResult>;
+  /** Ends the poll, commits, closes; takes at most 10 s. */
+  readonly stop: () => Promise<void>;
+}
+
+/** `process_*` and held increments are at most this old on `/metrics`. */
+const PUBLISH_INTERVAL_MS = 15_000;
+/** A stopping poll may end its request for so long; then it is aborted, which costs nothing but that poll. */
+const STOP_POLL_MS = 3_000;
+const STOP_WEB_MS = 2_000;
+
+export async function startApp(options: AppOptions): Promise<App> {
+  const { clock, log, build } = options;
+  const { nowMs } = clock;
+  let config = options.config;
+
+  const store =
+    config.storage.path === null ? memoryStore : await openStateFile(config.storage.path, nowMs);
+  const cleanups: (() => Promise<void>)[] = [() => store.close()];
+  try {
+    const runtime = createRuntime({ disableExporterMetrics: config.web.disableExporterMetrics });
+    const { telemetry } = runtime;
+    const publication = createPublication({ runtime });
+    const keeper = createKeeper({
+      store,
+      initial: await openLedger(store.load, config, log),
+      committed: telemetry.stateCommitted,
+    });
+
+    const jimTransport = options.transportFor(config.jim);
+    const jim = createJimClient({
+      http: createHttp({
+        transport: jimTransport,
+        clock,
+        random: options.random,
+        peer: JIM_PEER,
+        userAgent: `jim-exporter/${build.version}`,
+        timeoutMs: config.jim.timeoutMs,
+        limiter: createRateLimiter(config.jim.requestsPerMinute, clock),
+        onRequest: (attempt) => {
+          telemetry.requestEnded(attempt);
+          log.debug('request to JIM', { ...attempt });
+        },
+        onRetry: ({ reason }) => telemetry.requestRetried(reason),
+      }),
+      baseUrl: config.jim.url,
+      apiKey: rememberedKey(config, log),
+      reloadKey: () => config.jim.apiKey.read(),
+    });
+    cleanups.push(async () => jimTransport.close?.());
+
+    let bridge = openBridge(config, options, telemetry);
+    cleanups.push(() => bridge.stop());
+
+    const publish = (): Promise<void> => {
+      bridge.offer(keeper.current().alerts);
+      return publication.publish(snapshot());
+    };
+    const poller = createPoller({
+      jim,
+      keeper,
+      settings: () => pollSettingsOf(config),
+      nowMs,
+      telemetry,
+      log: log.from('poll'),
+      servedSince: publication.servedSince,
+      alertsAfter: (ledger, finished) => withAlerts(ledger, finished, config, bridge, nowMs()),
+      publish,
+    });
+
+    const snapshot = (): Snapshot => {
+      const seen = poller.seen();
+      return {
+        ledger: keeper.current(),
+        nowMs: nowMs(),
+        jim: {
+          up: seen.up,
+          version: seen.dialect?.version ?? null,
+          clockOffsetSeconds: seen.clockOffsetSeconds,
+        },
+        poll: {
+          lastPollMs: seen.lastPollMs,
+          lastSuccessfulPollMs: seen.lastSuccessfulPollMs,
+          intervalSeconds: intervalSecondsOf(config.poll.schedule),
+          caughtUp: seen.caughtUp,
+        },
+        readings: NO_READINGS,
+        stateSizeBytes: keeper.sizeBytes(),
+        build,
+        expects: {
+          runStats: config.collectors.runStats !== 'never',
+          authentication:
+            seen.dialect?.hasAuthentication ?? keeper.current().authentication !== null,
+          importProcessed: seen.dialect?.importCountsProcessed ?? false,
+        },
+      };
+    };
+
+    const reload = async (): Promise<ReloadResult> => {
+      const loaded = options.loadConfig();
+      if (!loaded.ok) {
+        const reason = loaded.faults.map(formatFault).join('; ');
+        telemetry.configLoaded({ success: false, atMs: nowMs() });
+        log.error('the configuration is bad and was not loaded; the old one stays', {
+          err: reason,
+        });
+        return { ok: false, reason };
+      }
+      const former = bridge;
+      config = loaded.config;
+      bridge = openBridge(config, options, telemetry);
+      bridge.offer(keeper.current().alerts);
+      schedules.restart();
+      log.setLevel(config.log.level);
+      telemetry.configLoaded({ success: true, atMs: nowMs() });
+      log.info('the configuration was loaded again');
+      await former.stop();
+      return { ok: true };
+    };
+
+    const server = await listen(config, options, publication, reload);
+    cleanups.push(() => server.close(STOP_WEB_MS));
+    telemetry.configLoaded({ success: true, atMs: nowMs() });
+    await publish();
+
+    const schedules = startSchedules(() => config.poll.schedule, poller.poll, nowMs);
+    const publishing = setInterval(() => void publish(), PUBLISH_INTERVAL_MS);
+    cleanups.push(async () => {
+      clearInterval(publishing);
+      await schedules.stop(clock);
+      await keeper.flush();
+    });
+
+    return {
+      addresses: server.addresses,
+      reload,
+      stop: () => unwind(cleanups),
+    };
+  } catch (error) {
+    await unwind(cleanups);
+    throw error;
+  }
+}
+
+/** Last opened, first closed; every one is tried, and the first fault is told at the end. */
+async function unwind(cleanups: (() => Promise<void>)[]): Promise<void> {
+  const faults: unknown[] = [];
+  for (const cleanup of cleanups.splice(0).toReversed()) {
+    try {
+      await cleanup();
+    } catch (error) {
+      faults.push(error);
+    }
+  }
+  if (faults.length > 0) throw faults[0];
+}
+
+async function openLedger(
+  load: () => Promise<Ledger | null>,
+  config: Config,
+  log: RootLog,
+): Promise<Ledger> {
+  const { maxLabelSets } = config.poll;
+  const kept = await load();
+  if (kept === null) {
+    log.info(
+      'no ledger yet: what JIM shows as finished in the first observation is history and is not counted',
+    );
+    return emptyLedger(maxLabelSets);
+  }
+  log.info('ledger loaded', {
+    counted_ids: kept.counted.size,
+    open: kept.open.size,
+    run_profiles: kept.runs.size,
+  });
+  return { ...kept, labels: withLimit(kept.labels, maxLabelSets) };
+}
+
+/** The key as last read: its file is read again only when JIM refuses the key. */
+function rememberedKey(config: Config, log: RootLog): () => string {
+  let key: string | null = null;
+  return () => {
+    if (key === null) {
+      key = config.jim.apiKey.read();
+      log.hide(key);
+    }
+    return key;
+  };
+}
+
+function openBridge(
+  config: Config,
+  { clock, random, transportFor, build, log }: AppOptions,
+  telemetry: Parameters<typeof createBridge>[0]['telemetry'],
+): Bridge {
+  const alertmanagers = config.alerting.alertmanagers.map((settings) =>
+    connectAlertmanager(settings, {
+      transport: transportFor(settings),
+      clock,
+      random,
+      userAgent: `jim-exporter/${build.version}`,
+    }),
+  );
+  const { resendIntervalMs } = config.alerting;
+  return createBridge({
+    alertmanagers,
+    resendIntervalMs,
+    clock,
+    telemetry,
+    log: log.from('bridge'),
+  });
+}
+
+function withAlerts(
+  ledger: Ledger,
+  finished: Parameters<Parameters<typeof createPoller>[0]['alertsAfter']>[1],
+  config: Config,
+  bridge: Bridge,
+  nowMs: number,
+): Ledger {
+  if (config.alerting.alertmanagers.length === 0 && ledger.alerts.size === 0) return ledger;
+  const news = {
+    finished,
+    acceptedAtMs: bridge.acceptedAtMs,
+    schedules: null,
+    messages: new Map(),
+  };
+  const alerts = nextAlerts(ledger, news, alertSettingsOf(config), nowMs);
+  return alerts === ledger.alerts ? ledger : { ...ledger, alerts };
+}
+
+function alertSettingsOf({ alerting, jim }: Config): AlertSettings {
+  const off = alerting.alertmanagers.length === 0;
+  return {
+    severities: off ? {} : alerting.severities,
+    resolveAfterMs: alerting.resolveAfterMs,
+    resendIntervalMs: alerting.resendIntervalMs,
+    includeErrorMessage: alerting.includeErrorMessage,
+    labels: alerting.labels,
+    externalUrl: jim.externalUrl,
+  };
+}
+
+function pollSettingsOf({ poll, collectors }: Config): PollSettings {
+  return {
+    settle: micros(poll.settleMs * 1_000),
+    overlap: micros(poll.overlapMs * 1_000),
+    lookback: micros(poll.lookbackMs * 1_000),
+    lookbackPages: poll.lookbackPages,
+    openLimitMs: poll.openLimitMs,
+    zeroHoldMs: poll.zeroHoldMs,
+    seriesRetentionMs: poll.seriesRetentionMs,
+    runStats: collectors.runStats,
+  };
+}
+
+async function listen(
+  config: Config,
+  { clock, log }: AppOptions,
+  publication: ReturnType<typeof createPublication>,
+  reload: () => Promise<ReloadResult>,
+): ReturnType<typeof startServer> {
+  const { nowMs } = clock;
+  const webLog = log.from('web');
+  const routes = createRoutes({
+    publication,
+    telemetryPath: config.web.telemetryPath,
+    lifecycle: { enabled: config.web.enableLifecycle, reload },
+    ready: () => publication.current() !== null,
+    maxRequests: config.web.maxRequests,
+    page: () => ({ html: '', contentSecurityPolicy: "default-src 'none'" }),
+    nowMs,
+    log: webLog,
+  });
+  const { configFile } = config.web;
+  return startServer({
+    addresses: config.web.listenAddresses,
+    fetch: routes,
+    webConfig:
+      configFile === null ? null : followWebConfig({ path: configFile, nowMs, log: webLog }),
+    nowMs,
+    log: webLog,
+  });
+}
+
+/** Polls once at once, then on schedule, never two at a time. */
+function startSchedules(
+  expression: () => string,
+  poll: ReturnType<typeof createPoller>['poll'],
+  nowMs: () => number,
+): { restart(): void; stop(clock: Clock): Promise<void> } {
+  const stopping = new AbortController();
+  let running: Promise<void> | null = null;
+  const turn = async (): Promise<void> => {
+    if (running !== null || stopping.signal.aborted) return;
+    const retryUntilMs = turns.nextMs() ?? nowMs();
+    running = poll({ signal: stopping.signal, retryUntilMs });
+    try {
+      await running;
+    } finally {
+      running = null;
+    }
+  };
+  let turns = onSchedule(expression(), turn);
+  const first = turn();
+  return {
+    restart: () => {
+      turns.stop();
+      turns = onSchedule(expression(), turn);
+    },
+    stop: async (clock) => {
+      turns.stop();
+      const patience = new AbortController();
+      const timeout = clock.sleep(STOP_POLL_MS, patience.signal).catch(() => undefined);
+      await Promise.race([Promise.all([running, first]), timeout]);
+      patience.abort();
+      stopping.abort();
+      await Promise.all([running, first]);
+    },
+  };
+}

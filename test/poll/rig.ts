@@ -1,0 +1,246 @@
+/**
+ * The real poll cycle on a simulated JIM in virtual time: the JIM client, the ledger, its encoding and the
+ * publication are the product's own; the network, the disk and the clock are values.
+ */
+import { createHttp } from '../../src/http.ts';
+import { JIM_PEER } from '../../src/jim/ask.ts';
+import { createJimClient } from '../../src/jim/client.ts';
+import { micros } from '../../src/jim/activity.ts';
+import type { Ledger } from '../../src/ledger/ledger.ts';
+import { emptyLedger } from '../../src/ledger/ledger.ts';
+import { decodeLedger, encodeLedger } from '../../src/ledger/encoding.ts';
+import type { LedgerStore } from '../../src/ledger/state-file.ts';
+import { withLimit } from '../../src/ledger/labels.ts';
+import type { Publication } from '../../src/metrics/publication.ts';
+import { createPublication } from '../../src/metrics/publication.ts';
+import { createRuntime } from '../../src/metrics/runtime.ts';
+import { NO_READINGS } from '../../src/metrics/snapshot.ts';
+import type { Keeper } from '../../src/poll/keeper.ts';
+import { createKeeper } from '../../src/poll/keeper.ts';
+import type { PollSettings, Poller } from '../../src/poll/poller.ts';
+import { createPoller } from '../../src/poll/poller.ts';
+import type { DialectName } from '../../src/demo/dialects.ts';
+import type { Simulator } from '../../src/demo/simulator.ts';
+import { createSimulator } from '../../src/demo/simulator.ts';
+import { simulatorTransport } from '../../src/demo/transport.ts';
+import { DEMO_API_KEY, World } from '../../src/demo/world.ts';
+
+const SECOND_MICROS = 1_000_000;
+
+export const DEFAULT_SETTINGS: PollSettings = {
+  settle: micros(5 * SECOND_MICROS),
+  overlap: micros(15 * 60 * SECOND_MICROS),
+  lookback: micros(8 * 86_400 * SECOND_MICROS),
+  lookbackPages: 50,
+  openLimitMs: 7 * 86_400_000,
+  zeroHoldMs: 120_000,
+  seriesRetentionMs: 35 * 86_400_000,
+  runStats: 'never',
+};
+
+/** A disk that keeps bytes, and can be told to fail. */
+export interface VirtualDisk extends LedgerStore {
+  /** What the next commits do; `ok` from then on. */
+  fail(...outcomes: readonly ('before' | 'after')[]): void;
+  readonly text: string | null;
+  readonly commits: number;
+}
+
+export function virtualDisk(initial: string | null = null): VirtualDisk {
+  let text = initial;
+  let commits = 0;
+  const planned: ('before' | 'after')[] = [];
+  return {
+    load: async () => (text === null ? null : decodeLedger(text, 'virtual')),
+    commit: async (ledger) => {
+      const next = encodeLedger(ledger);
+      const outcome = planned.shift();
+      if (outcome === 'before') throw new Error('ENOSPC: no space left on device');
+      text = next;
+      commits += 1;
+      if (outcome === 'after') throw new Error('EIO: i/o error, fsync');
+      return next.length;
+    },
+    close: async () => undefined,
+    fail: (...outcomes) => {
+      planned.push(...outcomes);
+    },
+    get text() {
+      return text;
+    },
+    get commits() {
+      return commits;
+    },
+  };
+}
+
+export interface RigOptions {
+  readonly world?: World;
+  readonly dialect?: DialectName;
+  readonly startMs?: number;
+  readonly seed?: number | string;
+  readonly settings?: Partial<PollSettings>;
+  readonly disk?: VirtualDisk;
+  readonly maxLabelSets?: number;
+  readonly publish?: boolean;
+}
+
+export interface Rig {
+  readonly world: World;
+  readonly simulator: Simulator;
+  readonly disk: VirtualDisk;
+  readonly publication: Publication;
+  readonly lines: readonly {
+    readonly level: string;
+    readonly msg: string;
+    readonly fields: unknown;
+  }[];
+  keeper: Keeper;
+  poller: Poller;
+  ledger(): Ledger;
+  /** Our clock; every request takes a millisecond of it. */
+  nowMs(): number;
+  /** Lets time pass; nobody polls meanwhile. */
+  pass(ms: number): void;
+  poll(): Promise<void>;
+  /** Polls every `everyMs` until so much time has passed. */
+  pollFor(ms: number, everyMs?: number): Promise<void>;
+  /** A crash and a restart: only the disk remains. */
+  restart(settings?: Partial<PollSettings>): Promise<void>;
+  /** What Prometheus would read now, and that it did. */
+  scrape(): string | null;
+}
+
+export const START_MS = Date.UTC(2026, 10, 23, 6, 0, 0);
+
+export async function createRig(options: RigOptions = {}): Promise<Rig> {
+  let nowMs = options.startMs ?? options.world?.nowMs ?? START_MS;
+  const world =
+    options.world ??
+    new World({ seed: options.seed ?? 1, startMs: nowMs, dialect: options.dialect ?? '0.14' });
+  const simulator = createSimulator({ world, now: () => nowMs, quirks: { rateLimit: false } });
+  const inner = simulatorTransport(simulator, { sleep: async () => undefined });
+  const disk = options.disk ?? virtualDisk();
+  const clock = {
+    nowMs: () => nowMs,
+    sleep: async (ms: number) => {
+      nowMs += ms;
+    },
+  };
+  const http = createHttp({
+    transport: async (request) => {
+      nowMs += 1;
+      return inner(request);
+    },
+    clock,
+    random: () => 0.5,
+    peer: JIM_PEER,
+    userAgent: 'jim-exporter/test',
+    timeoutMs: 20,
+  });
+  const jim = createJimClient({ http, baseUrl: 'http://jim.example', apiKey: () => DEMO_API_KEY });
+  const lines: { level: string; msg: string; fields: unknown }[] = [];
+  const line =
+    (level: string) =>
+    (msg: string, fields?: unknown): void => {
+      lines.push({ level, msg, fields });
+    };
+  const log = {
+    debug: () => undefined,
+    info: line('info'),
+    warn: line('warn'),
+    error: line('error'),
+  };
+  let settings: PollSettings = { ...DEFAULT_SETTINGS, ...options.settings };
+
+  async function boot(): Promise<Pick<Rig, 'keeper' | 'poller' | 'publication'>> {
+    const runtime = createRuntime({ disableExporterMetrics: true });
+    const publication = createPublication({
+      runtime,
+      gzip: false,
+      yieldToLoop: async () => undefined,
+    });
+    const loaded = (await disk.load()) ?? emptyLedger(options.maxLabelSets ?? 500);
+    const initial = { ...loaded, labels: withLimit(loaded.labels, options.maxLabelSets ?? 500) };
+    const keeper = createKeeper({
+      store: disk,
+      initial,
+      committed: runtime.telemetry.stateCommitted,
+    });
+    const publish = async (): Promise<void> => {
+      if (options.publish === false) return;
+      const seen = poller.seen();
+      await publication.publish({
+        ledger: keeper.current(),
+        nowMs,
+        jim: {
+          up: seen.up,
+          version: seen.dialect?.version ?? null,
+          clockOffsetSeconds: seen.clockOffsetSeconds,
+        },
+        poll: {
+          lastPollMs: seen.lastPollMs,
+          lastSuccessfulPollMs: seen.lastSuccessfulPollMs,
+          intervalSeconds: 15,
+          caughtUp: seen.caughtUp,
+        },
+        readings: NO_READINGS,
+        stateSizeBytes: keeper.sizeBytes(),
+        build: { version: 'test', revision: 'test', nodeVersion: 'test' },
+        expects: {
+          runStats: false,
+          authentication: seen.dialect?.hasAuthentication ?? false,
+          importProcessed: false,
+        },
+      });
+    };
+    const poller: Poller = createPoller({
+      jim,
+      keeper,
+      settings: () => settings,
+      nowMs: () => nowMs,
+      telemetry: runtime.telemetry,
+      log,
+      servedSince: publication.servedSince,
+      alertsAfter: (ledger) => ledger,
+      publish,
+    });
+    await publish();
+    return { keeper, poller, publication };
+  }
+
+  const parts = await boot();
+  const rig: Rig = {
+    world,
+    simulator,
+    disk,
+    lines,
+    ...parts,
+    ledger: () => rig.keeper.current(),
+    nowMs: () => nowMs,
+    pass: (ms) => {
+      nowMs += ms;
+      world.advanceTo(nowMs);
+    },
+    poll: () => rig.poller.poll({ retryUntilMs: nowMs + 15_000 }),
+    pollFor: async (ms, everyMs = 15_000) => {
+      const until = nowMs + ms;
+      while (nowMs < until) {
+        const begun = nowMs;
+        await rig.poll();
+        rig.pass(Math.max(1, begun + everyMs - nowMs));
+      }
+    },
+    restart: async (changed = {}) => {
+      settings = { ...settings, ...changed };
+      Object.assign(rig, await boot());
+    },
+    scrape: () => {
+      const current = rig.publication.current();
+      if (current === null) return null;
+      rig.publication.served(current.publishedAtMs, nowMs);
+      return Buffer.from(current.text.plain).toString('utf8');
+    },
+  };
+  return rig;
+}
