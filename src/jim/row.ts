@@ -10,6 +10,7 @@ import {
   type Micros,
   type OutcomeCounts,
 } from './activity.ts';
+import { TARGET_TYPES } from './words.ts';
 import { isEndlessDate, parseInstant, parseTimespan } from './moments.ts';
 
 /** A row that could not be read. `created` and `id` where that much could be read. */
@@ -94,8 +95,7 @@ export function parseRow(value: unknown): Row {
       status,
       targetType: laterName(targetType),
       operation,
-      targetName,
-      targetContext,
+      ...impersonal(targetType, targetName, targetContext),
       runType,
       objectsToProcess,
       objectsProcessed,
@@ -114,6 +114,27 @@ function reject(reason: RejectReason, id: ActivityId | null, created: Instant | 
 /** SyncRule was renamed in 0.13; rows written before keep the old word on older servers. */
 export function laterName(targetType: string): string {
   return targetType === 'SyncRule' ? 'SynchronisationRule' : targetType;
+}
+
+/** Target types whose name is a person's or an account's (jim-api, section 8). */
+const PERSONAL_TARGETS: ReadonlySet<string> = new Set([
+  'MetaverseObject',
+  'ConnectedSystemObject',
+  'PasswordSynchronisation',
+]);
+
+/**
+ * A target's names as far as they may be shown anywhere: not where they name a person, nor where the target
+ * type is unknown to us and might. `wire.ts` has them for the terminal client.
+ */
+export function impersonal(
+  targetType: string,
+  targetName: string | null,
+  targetContext: string | null,
+): Pick<Activity, 'targetName' | 'targetContext'> {
+  if (PERSONAL_TARGETS.has(targetType)) return { targetName: null, targetContext };
+  if (!TARGET_TYPES.has(laterName(targetType))) return { targetName: null, targetContext: null };
+  return { targetName, targetContext };
 }
 
 const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;

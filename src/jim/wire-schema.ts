@@ -19,22 +19,22 @@ export const number = z
   .number()
   .nullish()
   .transform((value) => value ?? null);
-export const id = z
-  .unknown()
-  .transform((value, context) => readId(value) ?? fail(context, 'is no id'));
-export const idOrNull = z
-  .unknown()
-  .transform((value, context) =>
-    value === null || value === undefined ? null : (readId(value) ?? fail(context, 'is no id')),
-  );
-export const moment = z
-  .unknown()
-  .transform((value, context) => readInstant(value) ?? fail(context, 'is no date'));
-export const momentOrNull = z.unknown().transform((value, context) => {
+/** For what our own readers judge; a field that is left out reaches them as undefined. */
+const anything = z.unknown().optional();
+export const id = anything.transform(
+  (value, context) => readId(value) ?? fail(context, 'is no id'),
+);
+export const idOrNull = anything.transform((value, context) =>
+  value === null || value === undefined ? null : (readId(value) ?? fail(context, 'is no id')),
+);
+export const moment = anything.transform(
+  (value, context) => readInstant(value) ?? fail(context, 'is no date'),
+);
+export const momentOrNull = anything.transform((value, context) => {
   const read = readInstantOrNull(value);
   return read === undefined ? fail(context, 'is no date') : read;
 });
-export const timespan = z.unknown().transform((value, context) => {
+export const timespan = anything.transform((value, context) => {
   const read = readTimespan(value);
   return read === undefined ? fail(context, 'is no timespan') : read;
 });

@@ -5,7 +5,7 @@
  */
 import { z } from 'zod';
 import type { Activity, ActivityId, Instant, Micros, OutcomeCounts } from './activity.ts';
-import { type Fields, isFields, laterName, parseRow, type RejectedRow } from './row.ts';
+import { type Fields, impersonal, isFields, laterName, parseRow, type RejectedRow } from './row.ts';
 import {
   count,
   id,
@@ -46,6 +46,9 @@ export function readChildren(value: unknown): Reading<readonly Activity[]> {
 
 /** Free text of one Activity: people's names, messages, error texts. Only for the terminal client, and for an alert's message where that is configured. */
 export interface ActivityText {
+  /** Names of the target, a person's too. */
+  readonly targetName: string | null;
+  readonly targetContext: string | null;
   readonly message: string | null;
   readonly initiatedByType: string | null;
   readonly initiatedByName: string | null;
@@ -62,6 +65,8 @@ export function readText(value: unknown): ActivityText {
     return typeof field === 'string' ? field : null;
   };
   return {
+    targetName: textOf('targetName'),
+    targetContext: textOf('targetContext'),
     message: textOf('message'),
     initiatedByType: textOf('initiatedByType'),
     initiatedByName: textOf('initiatedByName'),

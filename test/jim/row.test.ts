@@ -87,6 +87,21 @@ describe('tolerated', () => {
   });
 });
 
+describe('names of people stay behind', () => {
+  it.each([
+    ['MetaverseObject', { targetName: null, targetContext: 'Directory' }],
+    ['ConnectedSystemObject', { targetName: null, targetContext: 'Directory' }],
+    ['PasswordSynchronisation', { targetName: null, targetContext: 'Directory' }],
+    ['Robot, a type unknown to us', { targetName: null, targetContext: null }],
+    ['Schedule', { targetName: 'Ada', targetContext: 'Directory' }],
+    ['SyncRule', { targetName: 'Ada', targetContext: 'Directory' }],
+    ['ConnectedSystemRunProfile', { targetName: 'Ada', targetContext: 'Directory' }],
+  ])('%s', (targetType, expected) => {
+    const row = parseRow({ ...ROW, targetType, targetName: 'Ada', targetContext: 'Directory' });
+    expect(row.ok && row.activity).toMatchObject(expected);
+  });
+});
+
 describe('rejected alone, with the first reason that applies', () => {
   it.each([
     ['not_an_object', null],
