@@ -249,7 +249,7 @@ const errors: readonly PanelSource[] = [
 
 const waiting: readonly PanelSource[] = [
   lines({
-    title: 'Pending exports',
+    title: 'Pending exports over time',
     description:
       'Changes not yet written, and the fewest of three days: what never goes away. When the lower line rises, exports fail for the same ' +
       'objects again and again.',

@@ -71,6 +71,7 @@ export function labelVariable(
     .query({ query: `label_values(${selector}, ${name})`, refId: `${name}-values` })
     .definition(`label_values(${selector}, ${name})`)
     .refresh(VariableRefresh.OnTimeRangeChanged)
+    // oxlint-disable-next-line unicorn/no-array-sort -- a builder's option, no array
     .sort(VariableSort.AlphabeticalCaseInsensitiveAsc);
   if (choice === 'one') return variable;
   return variable

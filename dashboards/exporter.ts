@@ -1,11 +1,11 @@
 /** The exporter itself: does it read JIM completely, in time, within its budget, and keep what it counts? */
 import type { DashboardSource } from './dashboard.ts';
-import { lines, stat, table, timeline, values } from './panels.ts';
+import { lines, stat, table, timeline, words } from './panels.ts';
 import type { PanelSource } from './panels.ts';
 import { ours } from './promql.ts';
 import { DEFAULTS, STALE_SECONDS, THRESHOLDS } from './thresholds.ts';
 
-const YES = values({ 0: ['No', 'red'], 1: ['Yes', 'green'] });
+const YES = words({ 0: ['No', 'red'], 1: ['Yes', 'green'] });
 const NO_BRIDGE = 'no Alertmanager is configured: the bridge is off';
 const NO_PROCESS = 'the exporter runs with --web.disable-exporter-metrics';
 
@@ -26,7 +26,7 @@ const now: readonly PanelSource[] = [
     width: 3,
     height: 4,
     unit: 'none',
-    mappings: [values({ 0: ['Down', 'red'], 1: ['Up', 'green'] })],
+    mappings: [words({ 0: ['Down', 'red'], 1: ['Up', 'green'] })],
     queries: [{ expr: `min(${ours('jim_up')})` }],
   }),
   stat({
@@ -67,7 +67,7 @@ const now: readonly PanelSource[] = [
     width: 3,
     height: 4,
     unit: 'none',
-    mappings: [values({ 0: ['No', 'green'], 1: ['Yes', 'blue'] })],
+    mappings: [words({ 0: ['No', 'green'], 1: ['Yes', 'blue'] })],
     queries: [
       {
         expr: `max(${ours('jim_maintenance_mode')})`,

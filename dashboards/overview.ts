@@ -1,6 +1,6 @@
 /** The 07:00 view: did last night's imports, synchronisations and exports work, and what needs a person? */
 import type { DashboardSource } from './dashboard.ts';
-import { bars, lines, stat, table, values } from './panels.ts';
+import { bars, lines, stat, table, words } from './panels.ts';
 import type { PanelSource } from './panels.ts';
 import { BY_RUN, RUN_LEGEND, eventsInRange, eventsPerStep, ours } from './promql.ts';
 import { SYSTEM_COLUMN, endedRuns, errorsOverTime, lastRuns, runTimeline } from './runs.ts';
@@ -25,7 +25,7 @@ const wrong: readonly PanelSource[] = [
     width: 3,
     height: 4,
     unit: 'none',
-    mappings: [values({ 0: ['Down', 'red'], 1: ['Up', 'green'] })],
+    mappings: [words({ 0: ['Down', 'red'], 1: ['Up', 'green'] })],
     queries: [{ expr: `min(${ours('jim_up')})` }],
   }),
   stat({
@@ -292,14 +292,14 @@ const queue: readonly PanelSource[] = [
         title: 'Enabled',
         query: 0,
         unit: 'none',
-        mappings: [values({ 0: ['No', 'text'], 1: ['Yes', 'green'] })],
+        mappings: [words({ 0: ['No', 'text'], 1: ['Yes', 'green'] })],
       },
       {
         title: 'Last execution',
         query: 1,
         unit: 'none',
         mappings: [
-          values({
+          words({
             1: ['Complete', 'green'],
             2: ['Cancelled', 'purple'],
             3: ['Failed', 'red'],

@@ -183,6 +183,7 @@ function timeSeries(panel: Series): TimeSeries {
         .placement(LegendPlacement.Bottom),
     )
     .tooltip(
+      // oxlint-disable-next-line unicorn/no-array-sort -- a builder's option, no array
       new VizTooltipOptionsBuilder().mode(TooltipDisplayMode.Multi).sort(SortOrder.Descending),
     )
     .stacking(
@@ -333,7 +334,7 @@ const ACTIVITIES_IN_JIM = new DashboardLinkBuilder('Activities in JIM')
 
 /** Words and colours for `runState` and `lastStatus`. */
 export const RUN_STATES: ValueMapping[] = [
-  values({
+  words({
     [NEVER_RAN_CODE]: ['Not run yet', 'text'],
     [STATUS_CODES.Complete]: ['Complete', 'green'],
     [STATUS_CODES.CompleteWithWarning]: ['With warning', 'yellow'],
@@ -345,11 +346,11 @@ export const RUN_STATES: ValueMapping[] = [
 ];
 
 /** A mapping of numbers to words and colours. */
-export function values(words: Readonly<Record<number, readonly [string, Colour]>>): ValueMapping {
+export function words(texts: Readonly<Record<number, readonly [string, Colour]>>): ValueMapping {
   return {
     type: MappingType.ValueToText,
     options: Object.fromEntries(
-      Object.entries(words).map(([value, [text, color]], index) => [value, { text, color, index }]),
+      Object.entries(texts).map(([value, [text, color]], index) => [value, { text, color, index }]),
     ),
   };
 }

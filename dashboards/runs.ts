@@ -103,7 +103,7 @@ export function errorsOverTime(
 ): PanelSource {
   return bars({
     ...size,
-    title: 'Objects with errors',
+    title: 'Objects with errors over time',
     description:
       'How many objects each run could not handle. A steady small bar is the same few objects failing every time: ' +
       'somebody should look at them once. A tall one is a fault of the system or of a rule.',
