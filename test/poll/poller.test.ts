@@ -1,0 +1,99 @@
+/** The poll cycle on a simulated JIM: what is counted, when, and at what cost in requests. */
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { WorldRow } from '../../src/demo/row.ts';
+import { DIALECTS } from '../../src/demo/dialects.ts';
+import type { Rig } from './rig.ts';
+import { createRig } from './rig.ts';
+
+const RUN = {
+  targetType: 'ConnectedSystemRunProfile',
+  targetOperationType: 'Execute',
+  targetName: 'Full Import',
+  targetContext: 'HR System',
+  runType: 'FullImport',
+} as const;
+
+function ended(rig: Rig, status = 'Complete', seconds = 30): Partial<WorldRow> {
+  return {
+    ...RUN,
+    status,
+    executed: rig.world.jimNow + 100_000,
+    executionTime: seconds * 1e6,
+    totalActivityTime: seconds * 1e6 + 100_000,
+  };
+}
+
+function runsOf(rig: Rig): number {
+  return [...rig.ledger().runs.values()].reduce(
+    (sum, { published, held }) =>
+      sum +
+      [published, held]
+        .flatMap(({ statuses }) => Object.values(statuses))
+        .reduce((a, b) => a + b, 0),
+    0,
+  );
+}
+
+describe.each(DIALECTS)('dialect %s', (dialect) => {
+  let rig: Rig;
+  beforeEach(async () => {
+    rig = await createRig({ dialect });
+  });
+
+  test('history of the first start is not counted, later ends are', async () => {
+    rig.world.insert({ ...ended(rig), created: rig.world.jimNow - 3_600e6 });
+    await rig.poll();
+    expect(rig.ledger().started).toBe(true);
+    expect(runsOf(rig)).toBe(0);
+    const id = rig.world.insert(RUN);
+    await rig.pollFor(60_000);
+    expect(rig.ledger().open.size).toBe(1);
+    rig.world.update(id, ended(rig));
+    await rig.pollFor(60_000);
+    expect(runsOf(rig)).toBe(1);
+    expect(rig.ledger().open.size).toBe(0);
+  });
+
+  test('a restart after downtime counts what finished meanwhile, once', async () => {
+    await rig.poll();
+    for (let index = 0; index < 350; index += 1) {
+      rig.pass(10_000);
+      rig.world.insert({ ...RUN, status: 'Complete', executionTime: 1e6, totalActivityTime: 2e6 });
+    }
+    await rig.restart();
+    await rig.pollFor(120_000);
+    expect(rig.ledger().reading.unread).toEqual([]);
+    expect(runsOf(rig)).toBe(350);
+  });
+
+  test('an idle poll costs at most two requests', async () => {
+    for (let index = 0; index < 250; index += 1)
+      rig.world.insert({ ...ended(rig), created: rig.world.jimNow - index * 60e6 });
+    for (let index = 0; index < 30; index += 1)
+      rig.world.insert({ ...RUN, created: rig.world.jimNow - index * 600e6 - 3600e6 });
+    await rig.pollFor(60_000);
+    const before = rig.simulator.requestCount;
+    await rig.pollFor(10 * 60_000);
+    expect((rig.simulator.requestCount - before) / 40).toBeLessThanOrEqual(2);
+  });
+
+  test('a finish many rows deep is found', async () => {
+    await rig.poll();
+    const deep = rig.world.insert(RUN);
+    for (let index = 0; index < 1_000; index += 1) {
+      rig.pass(30_000);
+      rig.world.insert({ ...RUN, status: 'Complete', executionTime: 1e6, totalActivityTime: 2e6 });
+      if (index % 10 === 0) await rig.poll();
+    }
+    rig.world.update(deep, {
+      status: 'FailedWithError',
+      executionTime: 1e6,
+      totalActivityTime: 1e6,
+    });
+    rig.pass(60_000);
+    const before = rig.simulator.requestCount;
+    await rig.poll();
+    expect(runsOf(rig)).toBe(1_001);
+    expect(rig.simulator.requestCount - before).toBeLessThanOrEqual(4);
+  });
+});
