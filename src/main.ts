@@ -1,0 +1,179 @@
+#!/usr/bin/env node
+/** Arguments, environment, signals and the exit code; what is done stands elsewhere. */
+import { connectAlertmanager } from './alertmanager/client.ts';
+import { startApp } from './app.ts';
+import type { App } from './app.ts';
+import { readBuildInfo, versionText } from './build-info.ts';
+import { parseArguments } from './cli/arguments.ts';
+import type { ParsedArguments } from './cli/arguments.ts';
+import { checkConfig } from './cli/check-config.ts';
+import { testAlert } from './cli/test-alert.ts';
+import type { FlagValues } from './config/flags.ts';
+import { formatFault, loadConfig } from './config/load.ts';
+import type { ConfigSources, LoadedConfig } from './config/load.ts';
+import { secretsOf } from './config/reload.ts';
+import type { Fault } from './config/settings.ts';
+import { createLog } from './log.ts';
+import type { RootLog } from './log.ts';
+import { scheduleFault } from './scheduler.ts';
+import { realSurroundings } from './surroundings.ts';
+
+/** A bad configuration, a taken port, a state file that cannot be used: what a person has to mend. */
+const EXIT_REFUSED = 1;
+/** A bug of ours (EX_SOFTWARE), so that a supervisor can tell it from what only a person can mend. */
+const EXIT_BUG = 70;
+/** All that follows a SIGTERM; Docker and Kubernetes kill after 10 s or more. */
+const STOP_DEADLINE_MS = 9_500;
+
+const build = readBuildInfo();
+
+// Whoever read our output has gone: that is no reason to stop serving, nor one to say anything.
+process.stdout.on('error', () => undefined);
+process.stderr.on('error', () => undefined);
+
+process.exit(await run(parseArguments(process.argv.slice(2), versionText(build))));
+
+async function run(parsed: ParsedArguments): Promise<number> {
+  switch (parsed.command) {
+    case 'print':
+      (parsed.exitCode === 0 ? print : complain)(parsed.text.trimEnd());
+      return parsed.exitCode;
+    case 'serve':
+      return serve(() => load(parsed.flags));
+    case 'check-config':
+      return checkConfig({ loaded: load(parsed.flags), connect: null, print, complain });
+    case 'test-alert':
+      return sendTestAlert(load(parsed.flags));
+    case 'demo':
+    case 'activities':
+      complain(`${parsed.command} is not part of this version yet`);
+      return EXIT_REFUSED;
+  }
+}
+
+function load(flags: FlagValues, demo?: ConfigSources['demo']): LoadedConfig {
+  return loadConfig({
+    flags,
+    environment: process.env,
+    workingFolder: process.cwd(),
+    scheduleFault,
+    ...(demo === undefined ? {} : { demo }),
+  });
+}
+
+/** Until a signal says to stop: 0, or why it could not start. */
+async function serve(loadAgain: () => LoadedConfig): Promise<number> {
+  const loaded = loadAgain();
+  if (!loaded.ok) return refuse(loaded.faults);
+  const { config, warnings } = loaded;
+  const log = createLog({
+    ...config.log,
+    source: 'main',
+    write: (line) => process.stderr.write(line),
+  });
+  for (const secret of secretsOf(config)) log.hide(secret);
+  endOnBugs(log);
+  const signals = watchSignals(log);
+  log.info('Starting jim-exporter', { ...build });
+  for (const warning of warnings) log.warn(formatFault(warning));
+
+  let app: App;
+  try {
+    app = await startApp({ ...realSurroundings(), config, build, log, loadConfig: loadAgain });
+  } catch (error) {
+    log.error('Cannot start', { err: error });
+    return EXIT_REFUSED;
+  }
+  signals.onReload(() => app.reload());
+  await signals.stop;
+  await app.stop();
+  log.info('Stopped');
+  return 0;
+}
+
+async function sendTestAlert(loaded: LoadedConfig): Promise<number> {
+  if (!loaded.ok) return refuse(loaded.faults);
+  const { alerting, jim } = loaded.config;
+  const { transportFor, ...world } = realSurroundings();
+  const userAgent = `jim-exporter/${build.version}`;
+  return testAlert({
+    alertmanagers: alerting.alertmanagers.map((settings) =>
+      connectAlertmanager(settings, { ...world, transport: transportFor(settings), userAgent }),
+    ),
+    labels: alerting.labels,
+    severity: Object.values(alerting.severities)[0] ?? 'warning',
+    externalUrl: jim.externalUrl,
+    nowMs: world.clock.nowMs(),
+    signal: new AbortController().signal,
+    print,
+  });
+}
+
+interface Signals {
+  /** Resolves with the first SIGTERM or SIGINT. */
+  readonly stop: Promise<void>;
+  /** What SIGHUP does; one that came before is done now. */
+  onReload(reload: () => Promise<unknown>): void;
+}
+
+/** Watched from the first moment, since a signal may come while we start. A second one ends the process at once, as a person at a terminal expects. */
+function watchSignals(log: RootLog): Signals {
+  let reload: (() => Promise<unknown>) | null = null;
+  let isReloadOwed = false;
+  process.on('SIGHUP', () => {
+    if (reload === null) isReloadOwed = true;
+    else void reload();
+  });
+  const stopped = new Promise<void>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.once(signal, () => {
+        log.info('Stopping', { signal });
+        setTimeout(() => {
+          log.error('Stopping took too long; what was committed is safe');
+          process.exit(EXIT_BUG);
+        }, STOP_DEADLINE_MS);
+        resolve();
+      });
+    }
+  });
+  return {
+    stop: stopped,
+    onReload(callback) {
+      reload = callback;
+      if (isReloadOwed) void callback();
+    },
+  };
+}
+
+/** An error nobody expected is a bug: going on could count wrongly, and the ledger makes ending safe. */
+function endOnBugs(log: RootLog): void {
+  process.on('uncaughtException', (error) => {
+    log.error('Unexpected error, which is a bug; the process ends', {
+      err: error,
+      stack: error.stack,
+    });
+    process.exit(EXIT_BUG);
+  });
+}
+
+/** In plain lines: how to log is itself part of what could not be read. */
+function refuse(faults: readonly Fault[]): number {
+  complain('jim-exporter cannot start:');
+  for (const fault of faults) complain(`  ${formatFault(fault)}`);
+  if (faults.some(({ message }) => message.startsWith('is missing'))) {
+    complain('');
+    complain(
+      'Start it with:     JIM_URL=https://jim.example.com JIM_API_KEY_FILE=jim.key jim-exporter',
+    );
+    complain('Without any JIM:   jim-exporter demo');
+  }
+  return EXIT_REFUSED;
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+function complain(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
