@@ -170,22 +170,26 @@ export function createJimClient(options: AskOptions): JimClient {
       return { ...page, told: tellRows(values) };
     },
 
-    detail: (id, call) => lookUp({ ...activity(id), ...call }, wire.readDetail),
-    detailWithText: (id, call) => lookUp({ ...activity(id), ...call }, readToldDetail),
-    stats: (id, call) => lookUp({ ...activity(id, '/stats'), ...call }, wire.readStats),
+    detail: (id, call) => lookUp({ ...aboutActivity(id), ...call }, wire.readDetail),
+    detailWithText: (id, call) => lookUp({ ...aboutActivity(id), ...call }, readToldDetail),
+    stats: (id, call) => lookUp({ ...aboutActivity(id, '/stats'), ...call }, wire.readStats),
     items: (id, page, pageSize, call) =>
-      lookUp({ ...activity(id, '/items'), query: paging(page, pageSize), ...call }, wire.readItems),
+      lookUp(
+        { ...aboutActivity(id, '/items'), query: paging(page, pageSize), ...call },
+        wire.readItems,
+      ),
     itemsWithText: (id, page, pageSize, call) =>
       lookUp(
-        { ...activity(id, '/items'), query: paging(page, pageSize), ...call },
+        { ...aboutActivity(id, '/items'), query: paging(page, pageSize), ...call },
         readItemsWithText,
       ),
     children: (id, call) =>
       lookUp(
-        { ...activity(id, '/children'), query: paging(1, MAX_PAGE_SIZE), ...call },
+        { ...aboutActivity(id, '/children'), query: paging(1, MAX_PAGE_SIZE), ...call },
         wire.readChildren,
       ),
-    progress: (id, call) => lookUp({ ...activity(id, '/progress'), ...call }, wire.readProgress),
+    progress: (id, call) =>
+      lookUp({ ...aboutActivity(id, '/progress'), ...call }, wire.readProgress),
 
     workerTasks: (call) => tell(pageOf('/api/v1/worker-tasks', call), state.readWorkerTasks),
     schedules: (call) => tell(pageOf('/api/v1/schedules', call), state.readSchedules),
@@ -213,7 +217,7 @@ export function createJimClient(options: AskOptions): JimClient {
 
 type Reader<T> = (value: unknown) => Reading<T>;
 
-function activity(id: ActivityId, part = ''): Asking {
+function aboutActivity(id: ActivityId, part = ''): Asking {
   return { endpoint: `${ACTIVITIES}/{id}${part}`, values: { id } };
 }
 

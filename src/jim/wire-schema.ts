@@ -31,12 +31,12 @@ export const moment = anything.transform(
   (value, context) => readInstant(value) ?? fail(context, 'is no date'),
 );
 export const momentOrNull = anything.transform((value, context) => {
-  const read = readInstantOrNull(value);
-  return read === undefined ? fail(context, 'is no date') : read;
+  const at = readInstantOrNull(value);
+  return at === undefined ? fail(context, 'is no date') : at;
 });
 export const timespan = anything.transform((value, context) => {
-  const read = readTimespan(value);
-  return read === undefined ? fail(context, 'is no timespan') : read;
+  const duration = readTimespan(value);
+  return duration === undefined ? fail(context, 'is no timespan') : duration;
 });
 
 function fail(context: z.RefinementCtx, message: string): never {
