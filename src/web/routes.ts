@@ -60,7 +60,9 @@ export type Fetch = (request: Request, env: RequestEnv) => Response | Promise<Re
 export function createRoutes(options: RoutesOptions): Fetch {
   const app = new Hono<{ Bindings: RequestEnv }>({ getPath: undecodedPath });
 
-  app.get(options.telemetryPath, scrapeHandler(options));
+  const telemetryRoute = literalRoute(options.telemetryPath);
+
+  app.get(telemetryRoute, scrapeHandler(options));
   app.get('/-/healthy', (c) => c.text('jim-exporter is healthy.\n'));
   app.get('/-/ready', (c) =>
     options.ready()
@@ -76,7 +78,7 @@ export function createRoutes(options: RoutesOptions): Fetch {
   });
   if (options.telemetryPath !== '/') app.get('/', (c) => showPage(c, options.page()));
 
-  for (const path of new Set([options.telemetryPath, '/-/healthy', '/-/ready', '/'])) {
+  for (const path of new Set([telemetryRoute, '/-/healthy', '/-/ready', '/'])) {
     app.all(path, methodNotAllowed('GET, HEAD'));
   }
   app.all('/-/reload', methodNotAllowed('POST, PUT'));
@@ -139,6 +141,15 @@ function showPage(c: RouteContext, page: Page): Response {
 
 function methodNotAllowed(allow: string): (c: RouteContext) => Response {
   return (c) => c.text('405 method not allowed\n', 405, { Allow: allow });
+}
+
+/** Hono's route for exactly this path, in which `:` and `*` may stand: they mean something to Hono. */
+function literalRoute(path: string): string {
+  const segments = path.split('/').map((segment, index) => {
+    const escaped = segment.replaceAll(/[^\w-]/g, String.raw`\$&`);
+    return /[:*]/.test(segment) ? `:literal${index}{${escaped}}` : segment;
+  });
+  return segments.join('/');
 }
 
 /** The path as it was sent: decoding would give every route a second name (`/%6Detrics`). */

@@ -65,6 +65,10 @@ export function readWebConfig(path: string, readFile: ReadFile = readSmallFile):
       faults: yaml.faults.map(({ line, message }) => ({ where: where(line), message })),
     };
   }
+  if (typeof yaml.value !== 'object' || Array.isArray(yaml.value)) {
+    const message = 'holds no sections; start with tls_server_config: or basic_auth_users:';
+    return { ok: false, faults: [{ where: path, message }] };
+  }
   const file = {
     name: path,
     folder: dirname(path),
@@ -165,8 +169,9 @@ function faultOfUser(name: string, hash: unknown): string | null {
 
 function readRateLimit(section: Section): RateLimit | null {
   const intervalMs = section.value('interval', goDuration, 0);
-  const burst = section.value('burst', wholeNumber(0, 1_000_000_000), 0);
+  const burst = section.value('burst', wholeNumber(0, 1_000_000_000), 1);
   if (intervalMs === 0) return null;
-  if (burst === 0) section.fault('burst', 'must be at least 1, or every request would be refused');
+  if (burst === 0 || !section.isSet('burst'))
+    section.fault('burst', 'must be at least 1, or every request would be refused');
   return { intervalMs, burst };
 }

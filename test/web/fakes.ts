@@ -1,6 +1,6 @@
 /** Stand-ins for what the web room is wired to: a publication, routes with defaults, a silent log. */
 import { gzipSync } from 'node:zlib';
-import type { Log } from '../../src/log.ts';
+import type { Log, LogFields } from '../../src/log.ts';
 import { createRoutes } from '../../src/web/routes.ts';
 import type { Fetch, Publication, RoutesOptions } from '../../src/web/routes.ts';
 
@@ -10,16 +10,17 @@ export const PUBLISHED_AT_MS = 1_000;
 export const NOW_MS = 5_000;
 
 /** A publication of fixed bytes that remembers which scrapes it was told of. */
-export function fakePublication(
+export function fakePublication({
   text = TEXT,
   openMetrics = OPENMETRICS,
-): Publication & {
+  gzip = true,
+} = {}): Publication & {
   readonly scrapes: (readonly [publishedAtMs: number, nowMs: number])[];
 } {
   const scrapes: (readonly [number, number])[] = [];
   const bytes = (content: string) => {
     const plain = Buffer.from(content);
-    return { plain, gzip: gzipSync(plain) };
+    return { plain, gzip: gzip ? gzipSync(plain) : null };
   };
   const published = {
     text: bytes(text),
@@ -57,3 +58,23 @@ export const silentLog: Log = {
   error: () => undefined,
   from: () => silentLog,
 };
+
+/** A log whose lines a test reads: `level msg key=value …`. */
+export function recordingLog(): Log & { readonly lines: string[] } {
+  const lines: string[] = [];
+  const at =
+    (level: string) =>
+    (msg: string, fields: LogFields = {}): void => {
+      const pairs = Object.entries(fields).map(([key, value]) => `${key}=${String(value)}`);
+      lines.push([level, msg, ...pairs].join(' '));
+    };
+  const log = {
+    lines,
+    debug: at('debug'),
+    info: at('info'),
+    warn: at('warn'),
+    error: at('error'),
+    from: () => log,
+  };
+  return log;
+}
