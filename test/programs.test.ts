@@ -58,4 +58,13 @@ describe('real programs', () => {
     expect(() => requireProgram(test, 'promtool', 3)).toThrow(demanded);
     expect(() => lacksProgram('promtool', 3)).toThrow(demanded);
   });
+
+  it('of version 3 are not demanded where PROMETHEUS3_BIN=none says that they cannot be had', () => {
+    vi.stubEnv('PATH', '');
+    vi.stubEnv('PROMETHEUS3_BIN', 'none');
+    vi.stubEnv('REQUIRE_E2E', '1');
+    expect(lacksProgram('promtool', 3)).toBe(true);
+    expect(() => requireProgram(test, 'promtool', 3)).toThrow('skipped: promtool of Prometheus 3');
+    expect(() => lacksProgram('promtool', 2)).toThrow('REQUIRE_E2E=1 demands it');
+  });
 });
