@@ -138,45 +138,31 @@ export function damageRow(body: unknown, damage: RowDamage, place: number): unkn
   return {
     ...body,
     items: items.map((row: unknown, index) =>
-      index === Math.min(place, items.length - 1) && isRecord(row) ? damaged(row, damage) : row,
+      index === Math.min(place, items.length - 1) && isRecord(row) ? DAMAGE[damage](row) : row,
     ),
   };
 }
 
-function damaged(row: Readonly<Record<string, unknown>>, damage: RowDamage): unknown {
-  switch (damage) {
-    case 'not_an_object':
-      return 'row';
-    case 'no_id':
-      return without(row, 'id');
-    case 'id_is_no_guid':
-      return { ...row, id: 'the-first-one' };
-    case 'no_created':
-      return without(row, 'created');
-    case 'created_is_no_date':
-      return { ...row, created: 'yesterday' };
-    case 'status_is_a_number':
-      return { ...row, status: 2 };
-    case 'timespan_is_text':
-      return { ...row, executionTime: 'a while', totalActivityTime: 'longer' };
-    case 'total_is_negative':
-      return { ...row, totalAdded: -1 };
-    case 'total_is_text':
-      return { ...row, totalErrors: 'some' };
-    case 'total_is_missing':
-      return without(row, 'totalUpdated');
-    case 'name_is_a_number':
-      return { ...row, targetName: 7 };
-  }
-}
+type JsonObject = Readonly<Record<string, unknown>>;
 
-function without(
-  row: Readonly<Record<string, unknown>>,
-  field: string,
-): Readonly<Record<string, unknown>> {
+const DAMAGE: Readonly<Record<RowDamage, (row: JsonObject) => unknown>> = {
+  not_an_object: () => 'row',
+  no_id: (row) => without(row, 'id'),
+  id_is_no_guid: (row) => ({ ...row, id: 'the-first-one' }),
+  no_created: (row) => without(row, 'created'),
+  created_is_no_date: (row) => ({ ...row, created: 'yesterday' }),
+  status_is_a_number: (row) => ({ ...row, status: 2 }),
+  timespan_is_text: (row) => ({ ...row, executionTime: 'a while', totalActivityTime: 'longer' }),
+  total_is_negative: (row) => ({ ...row, totalAdded: -1 }),
+  total_is_text: (row) => ({ ...row, totalErrors: 'some' }),
+  total_is_missing: (row) => without(row, 'totalUpdated'),
+  name_is_a_number: (row) => ({ ...row, targetName: 7 }),
+};
+
+function without(row: JsonObject, field: string): JsonObject {
   return Object.fromEntries(Object.entries(row).filter(([name]) => name !== field));
 }
 
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+function isRecord(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -33,8 +33,9 @@ export interface ScheduleStep {
   readonly id: string;
   /** Steps with the same index run in parallel. */
   readonly index: number;
-  readonly connectedSystemId: number;
-  readonly runProfileId: number;
+  /** Null, as the run profile, for the built-in reconciliation. */
+  readonly connectedSystemId: number | null;
+  readonly runProfileId: number | null;
   readonly continueOnFailure: boolean;
 }
 
@@ -47,7 +48,6 @@ export interface Schedule {
   readonly isEnabled: boolean;
   readonly lastRunTime: number | null;
   readonly nextRunTime: number | null;
-  /** Empty for the built-in reconciliation, whose one step is no run profile. */
   readonly steps: readonly ScheduleStep[];
   readonly created: number;
   readonly lastUpdated: number;

@@ -166,23 +166,16 @@ export function createSimulator(options: SimulatorOptions): Simulator {
     requestCount += 1;
     if (!world.listening) return { kind: 'refused' };
     const fault = faults.next(simulated);
-    return fault === null
-      ? { kind: 'answer', response: await app.fetch(request), delayMs: 0 }
-      : strike(fault, request);
+    return fault === null ? answered(await app.fetch(request)) : strike(fault, request);
   };
 
   const strike = async (fault: Fault, request: Request): Promise<Served> => {
-    const answer = (response: Response, delayMs = 0): Served => ({
-      kind: 'answer',
-      response,
-      delayMs,
-    });
     switch (fault.kind) {
       case 'status':
-        return answer(send(errorAnswer(fault, world)));
+        return answered(send(errorAnswer(fault, world)));
       case 'redirect': {
         const location = fault.location ?? 'https://jim.example/';
-        return answer(
+        return answered(
           send({
             ...empty(307),
             headers: [
@@ -193,21 +186,21 @@ export function createSimulator(options: SimulatorOptions): Simulator {
         );
       }
       case 'html':
-        return answer(send(html()));
+        return answered(send(html()));
       case 'garbage':
-        return answer(send(okText('{"items":[{"id":"01a2')));
+        return answered(send(okText('{"items":[{"id":"01a2')));
       case 'oversized':
-        return answer(oversized(send(ok(null)), fault.bytes ?? OVERSIZED_BYTES));
+        return answered(oversized(send(ok(null)), fault.bytes ?? OVERSIZED_BYTES));
       case 'malformed_row': {
         const { damage, row } = fault;
-        return answer(
+        return answered(
           await edited(await app.fetch(request), (body) => damageRow(body, damage, row ?? 0)),
         );
       }
       case 'edit':
-        return answer(await edited(await app.fetch(request), fault.edit));
+        return answered(await edited(await app.fetch(request), fault.edit));
       case 'slow':
-        return answer(await app.fetch(request), fault.ms);
+        return answered(await app.fetch(request), fault.ms);
       case 'truncate':
         return {
           kind: 'truncated',
@@ -219,8 +212,9 @@ export function createSimulator(options: SimulatorOptions): Simulator {
       case 'reset':
         return { kind: 'reset' };
       case 'hang':
-        return { kind: 'hung' };
+        break;
     }
+    return { kind: 'hung' };
   };
 
   const simulator: Simulator = {
@@ -245,32 +239,30 @@ export function createSimulator(options: SimulatorOptions): Simulator {
   return simulator;
 }
 
+function answered(response: Response, delayMs = 0): Served {
+  return { kind: 'answer', response, delayMs };
+}
+
 function errorAnswer(fault: Extract<Fault, { kind: 'status' }>, world: World): Answer {
-  const answer = errorBody(fault.body ?? 'envelope', fault.status, world);
+  const answer = ERROR_BODIES[fault.body ?? 'envelope'](fault.status, world);
   const retryAfter: ReadonlyArray<readonly [string, string]> =
     fault.retryAfter === undefined ? [] : [['Retry-After', String(fault.retryAfter)]];
   return { ...answer, status: fault.status, headers: [...answer.headers, ...retryAfter] };
 }
 
-function errorBody(body: ErrorBody, status: number, world: World): Answer {
-  switch (body) {
-    case 'envelope':
-      return envelope(
-        status,
-        status === 503 ? 'SERVICE_UNAVAILABLE' : 'INTERNAL_ERROR',
-        'An unexpected error occurred.',
-        world.jimNow,
-      );
-    case 'problem':
-      return problem({ Page: ["The value 'x' is not valid for Page."] }, traceId(status));
-    case 'unauthorized':
-      return unauthorized('0');
-    case 'empty':
-      return empty(status);
-    case 'html':
-      return html();
-  }
-}
+const ERROR_BODIES: Readonly<Record<ErrorBody, (status: number, world: World) => Answer>> = {
+  envelope: (status, { jimNow }) =>
+    envelope(
+      status,
+      status === 503 ? 'SERVICE_UNAVAILABLE' : 'INTERNAL_ERROR',
+      'An unexpected error occurred.',
+      jimNow,
+    ),
+  problem: (status) => problem({ Page: ["The value 'x' is not valid for Page."] }, traceId(status)),
+  unauthorized: () => unauthorized('0'),
+  empty: (status) => empty(status),
+  html: () => html(),
+};
 
 /** `bytes` of nothing in particular, never in memory at once. */
 function oversized(model: Response, bytes: number): Response {

@@ -123,7 +123,7 @@ function scheduleFields(value: Schedule, call: Call): Fields {
     isEnabled: value.isEnabled,
     lastRunTime: dateOrNull(value.lastRunTime, call),
     nextRunTime: dateOrNull(value.nextRunTime, call),
-    stepCount: Math.max(1, value.steps.length),
+    stepCount: value.steps.length,
     created: writeDate(value.created, call.dates),
     lastUpdated: writeDate(value.lastUpdated, call.dates),
   };
@@ -172,7 +172,7 @@ function scheduleStep(step: ScheduleStep, place: number, steps: readonly Schedul
     stepIndex: step.index,
     name: null,
     executionMode: executionMode(step, place, steps),
-    stepType: 'RunProfile',
+    stepType: stepType(step),
     continueOnFailure: step.continueOnFailure,
     timeoutSeconds: null,
     connectedSystemId: step.connectedSystemId,
@@ -184,6 +184,10 @@ function scheduleStep(step: ScheduleStep, place: number, steps: readonly Schedul
     sqlConnectionString: null,
     sqlScriptPath: null,
   };
+}
+
+function stepType(step: ScheduleStep): string {
+  return step.runProfileId === null ? 'TemporalScopeReconciliation' : 'RunProfile';
 }
 
 function executionMode(
@@ -256,7 +260,7 @@ function executionStep(execution: ScheduleExecution, place: number, call: Call):
   return {
     stepIndex: step.index,
     name: `Step ${step.index + 1}`,
-    stepType: 'RunProfile',
+    stepType: stepType(step),
     executionMode: executionMode(step, place, steps),
     connectedSystemId: step.connectedSystemId,
     status: stepStatus(row, task),

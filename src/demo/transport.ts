@@ -32,8 +32,9 @@ export function simulatorTransport(
         if (served.delayMs > 0) await sleep(served.delayMs, signal);
         return answer(served.response, wholeBody(served.response));
       case 'truncated':
-        return answer(served.response, halfBody(served));
+        break;
     }
+    return answer(served.response, halfBody(served));
   };
 }
 

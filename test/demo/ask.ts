@@ -22,6 +22,7 @@ export async function ask(
 export async function askJson<T>(simulator: Simulator, path: string): Promise<T> {
   const { status, text } = await ask(simulator, path);
   if (status !== 200) throw new Error(`${path} answered ${status}: ${text}`);
+  // The edge: tests say what they expect of the body, and fail where it is otherwise.
   return JSON.parse(text) as T;
 }
 

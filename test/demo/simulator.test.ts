@@ -16,6 +16,12 @@ function simulatorOf(dialect: DialectName, rows = 0): Simulator {
   return createSimulator({ world, now: () => START });
 }
 
+function tied(dialect: DialectName): Simulator {
+  const simulator = simulatorOf(dialect);
+  for (let row = 0; row < 40; row += 1) simulator.world.insert({ created: START * 1000 });
+  return simulator;
+}
+
 const ids = (page: Page<Row>): readonly string[] => page.items.map((row) => row.id);
 
 describe.each(ALL)('the list of Activities in %s', (dialect) => {
@@ -278,12 +284,6 @@ describe('page ceilings', () => {
 });
 
 describe('rows with equal created', () => {
-  const tied = (dialect: DialectName): Simulator => {
-    const simulator = simulatorOf(dialect);
-    for (let row = 0; row < 40; row += 1) simulator.world.insert({ created: START * 1000 });
-    return simulator;
-  };
-
   test('are ordered by id on main, in either direction', async () => {
     for (const direction of ['asc', 'desc']) {
       const page = await askJson<Page<Row>>(
