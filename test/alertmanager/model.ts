@@ -1,6 +1,6 @@
 /**
  * A model of Alertmanager (dispatch, provider/mem and types.Alert.Merge of 0.25 to 0.33), as far as a client
- * can tell: it merges what is posted, judges ends by its own clock, groups each alert alone, and notifies on
+ * can tell: it merges what is posted, judges ends by its own clock, groups by connected system, and notifies on
  * change after group_wait and then every group_interval. It can lose its memory, be dead, and be slow to answer.
  */
 import type { Alertmanager, Verdict } from '../../src/alertmanager/client.ts';
@@ -29,7 +29,8 @@ export class ModelAlertmanager {
   #stored = new Map<string, Stored>();
   /** Each group's process; a new object stops the old ones. */
   #life = { alive: true };
-  #groups = new Set<string>();
+  /** Identities by group. */
+  #groups = new Map<string, Set<string>>();
 
   constructor(time: VirtualTime, name: string, offsetMs: number) {
     this.#time = time;
@@ -77,7 +78,7 @@ export class ModelAlertmanager {
     this.#life.alive = false;
     this.#life = { alive: true };
     this.#stored = new Map();
-    this.#groups = new Set();
+    this.#groups = new Map();
   }
 
   /** And the disk is gone, too. */
@@ -103,9 +104,14 @@ export class ModelAlertmanager {
       key,
       old !== undefined && overlap(posted, old) ? this.#merge(old, posted) : posted,
     );
-    if (this.#groups.has(key)) return;
-    this.#groups.add(key);
-    void this.#runGroup(key, posted.startsAtMs + GROUP_WAIT_MS < this.#nowMs(), this.#life);
+    const name = wire.labels['connected_system'] ?? '';
+    const group = this.#groups.get(name);
+    if (group !== undefined) {
+      group.add(key);
+      return;
+    }
+    this.#groups.set(name, new Set([key]));
+    void this.#runGroup(name, posted.startsAtMs + GROUP_WAIT_MS < this.#nowMs(), this.#life);
   }
 
   /** types.Alert.Merge; ours always carry an explicit end, which Alertmanager takes as no timeout. */
@@ -118,26 +124,29 @@ export class ModelAlertmanager {
     return { startsAtMs, endsAtMs: keepsOld ? old.endsAtMs : younger.endsAtMs };
   }
 
-  async #runGroup(key: string, isLate: boolean, life: { readonly alive: boolean }): Promise<void> {
+  async #runGroup(name: string, isLate: boolean, life: { readonly alive: boolean }): Promise<void> {
     const clock = this.#time.clock(life);
     await clock.sleep(isLate ? 0 : GROUP_WAIT_MS);
     while (life.alive) {
-      this.#flush(key);
-      if (!this.#groups.has(key)) return;
+      const group = this.#groups.get(name) ?? new Set();
+      for (const key of group) if (this.#flush(key)) group.delete(key);
+      if (group.size === 0) {
+        this.#groups.delete(name);
+        return;
+      }
       await clock.sleep(GROUP_INTERVAL_MS);
     }
   }
 
-  /** Notifies where the state is another than the one told last; an end of what was never told is no news. */
-  #flush(key: string): void {
+  /** Notifies where the state is another than the one told last; an end of what was never told is no news. True if it ended. */
+  #flush(key: string): boolean {
     const alert = this.#stored.get(key);
     const hasEnded = alert === undefined || this.#hasEnded(alert);
     const last = this.lastNotice(key);
     if (!hasEnded && last !== 'firing') this.#notify(key, 'firing');
     if (hasEnded && last === 'firing') this.#notify(key, 'resolved');
-    if (!hasEnded) return;
-    this.#stored.delete(key);
-    this.#groups.delete(key);
+    if (hasEnded) this.#stored.delete(key);
+    return hasEnded;
   }
 
   #notify(key: string, notice: Notice): void {

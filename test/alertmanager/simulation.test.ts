@@ -15,7 +15,8 @@ import { ModelAlertmanager } from './model.ts';
 import { VirtualTime } from './virtual-time.ts';
 import { HR_IMPORT, MINUTE, SETTINGS, SIX_MS, finished, ledgerAfter, run } from './world.ts';
 
-const POLL_MS = 30_000;
+/** Not a divisor of group_wait, or polls and flushes would always meet. */
+const POLL_MS = 20_000;
 const PROFILES = ['Full Import', 'Export', 'Delta Synchronisation'];
 /** Longest hold, then the interval in which the last group is flushed. */
 const QUIET_MS = 40 * MINUTE;
@@ -67,8 +68,24 @@ const offsets = fc.tuple(
   fc.integer({ min: -9 * MINUTE, max: 9 * MINUTE }),
 );
 
+/** What chance finds too seldom: a failure committed and never sent, its recovery before the next start. */
+const committedUnsent = fc
+  .record({ profile: fc.nat(PROFILES.length - 1), waitMs: waits })
+  .map(({ profile, waitMs }): readonly Step[] => [
+    { waitMs: MINUTE, event: { kind: 'run', profile, status: 'FailedWithError' } },
+    { waitMs: 0, event: { kind: 'kill', at: 'after_commit' } },
+    { waitMs: MINUTE, event: { kind: 'run', profile, status: 'Complete' } },
+    { waitMs, event: { kind: 'start' } },
+  ]);
+
 function schedules(events: fc.Arbitrary<Event>): fc.Arbitrary<readonly Step[]> {
-  return fc.array(fc.record({ waitMs: waits, event: events }), { minLength: 3, maxLength: 20 });
+  const single = fc.record({ waitMs: waits, event: events }).map((step): readonly Step[] => [step]);
+  return fc
+    .array(fc.oneof({ arbitrary: single, weight: 20 }, committedUnsent), {
+      minLength: 3,
+      maxLength: 20,
+    })
+    .map((phrases) => phrases.flat());
 }
 
 /** JIM, an exporter process or none, what it committed, and two Alertmanagers. */
@@ -104,7 +121,7 @@ class Simulation {
     await this.pass(QUIET_MS);
   }
 
-  /** Time goes by, with a poll every 30 s while a process lives. */
+  /** Time goes by, with a poll every 20 s while a process lives. */
   async pass(ms: number): Promise<void> {
     const untilMs = this.time.nowMs + ms;
     while (this.#nextPollMs <= untilMs) {
@@ -243,7 +260,7 @@ class Simulation {
 const RUNS = { seed: 20_261_123, numRuns: 500, endOnFailure: false };
 
 describe('over 500 random schedules', () => {
-  test("every Alertmanager's view ends as the truth, with the right last word said", async () => {
+  test("every Alertmanager's view ends as the truth, and its receivers know what fires", async () => {
     await fc.assert(
       fc.asyncProperty(
         offsets,
@@ -254,9 +271,7 @@ describe('over 500 random schedules', () => {
           const truth = simulation.truth();
           for (const alertmanager of simulation.alertmanagers) {
             expect(alertmanager.firing()).toEqual(truth);
-            for (const key of new Set([...alertmanager.notices.keys(), ...truth])) {
-              expect(alertmanager.lastNotice(key)).toBe(truth.has(key) ? 'firing' : 'resolved');
-            }
+            for (const key of truth) expect(alertmanager.lastNotice(key)).toBe('firing');
           }
         },
       ),
@@ -264,7 +279,7 @@ describe('over 500 random schedules', () => {
     );
   }, 300_000);
 
-  test('no failure is taken back before every living Alertmanager has notified it, whatever befalls the exporter', async () => {
+  test('whatever befalls the exporter, every failure is notified before its recovery, and every recovery', async () => {
     let resolutions = 0;
     await fc.assert(
       fc.asyncProperty(
@@ -283,6 +298,13 @@ describe('over 500 random schedules', () => {
             }
           };
           await simulation.play(steps);
+          const truth = simulation.truth();
+          for (const alertmanager of simulation.alertmanagers) {
+            // One that was dead for longer than we repeat a resolution may never tell it; a living one must.
+            for (const key of alertmanager.notices.keys()) {
+              expect(alertmanager.lastNotice(key)).toBe(truth.has(key) ? 'firing' : 'resolved');
+            }
+          }
         },
       ),
       RUNS,
