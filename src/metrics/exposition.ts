@@ -31,38 +31,32 @@ export function writeSamples(
   { name, labels }: Pick<Definition, 'name' | 'labels'>,
   samples: readonly Sample[],
 ): Written {
+  const openings = labels.map((label, index) => `${index === 0 ? '{' : '",'}${label}="`);
+  const bucketOpening = labels.length === 0 ? '{le="' : '",le="';
   let text = '';
-  let openMetrics = '';
-  let exemplars = false;
+  let openMetrics: string | null = null;
   for (const sample of samples) {
-    const line = `${name}${sample.suffix}${writeLabels(labels, sample.labels)} ${writeNumber(sample.value)}`;
-    text += `${line}\n`;
-    const exemplar = sample.exemplar === null ? '' : writeExemplar(sample.exemplar);
-    if (exemplar === '') {
-      openMetrics += `${line}\n`;
-    } else {
-      openMetrics += `${line}${exemplar}\n`;
-      exemplars = true;
+    let line = name + sample.suffix;
+    for (let index = 0; index < sample.labels.length; index += 1) {
+      // A bucket has one value more than its family has labels: its upper bound.
+      line += openings[index] ?? bucketOpening;
+      line += escapeQuoted(sample.labels[index] ?? '');
     }
+    line += sample.labels.length === 0 ? ' ' : '"} ';
+    line += writeNumber(sample.value);
+    const exemplar = sample.exemplar === null ? '' : writeExemplar(sample.exemplar);
+    // One string serves both formats until the first exemplar.
+    if (exemplar !== '') openMetrics ??= text;
+    if (openMetrics !== null) openMetrics += `${line}${exemplar}\n`;
+    text += `${line}\n`;
   }
-  return exemplars ? { text, openMetrics } : { text, openMetrics: text };
-}
-
-/** A bucket's samples have one value more than the family has labels: its upper bound. */
-function writeLabels(names: readonly string[], values: readonly string[]): string {
-  if (values.length === 0) return '';
-  let written = '{';
-  for (let index = 0; index < values.length; index += 1) {
-    if (index > 0) written += ',';
-    written += `${names[index] ?? 'le'}="${escapeQuoted(values[index] ?? '')}"`;
-  }
-  return `${written}}`;
+  return { text, openMetrics: openMetrics ?? text };
 }
 
 function writeExemplar({ activityId, value, atMs }: SampleExemplar): string {
   if (EXEMPLAR_LABEL.length + activityId.length > MAX_EXEMPLAR_CHARACTERS) return '';
-  const labels = writeLabels([EXEMPLAR_LABEL], [activityId]);
-  return ` # ${labels} ${writeNumber(value)} ${writeNumber(atMs / 1_000)}`;
+  const label = `${EXEMPLAR_LABEL}="${escapeQuoted(activityId)}"`;
+  return ` # {${label}} ${writeNumber(value)} ${writeNumber(atMs / 1_000)}`;
 }
 
 /** JavaScript's shortest form is read back exactly by Go; only the infinities are spelled differently. */

@@ -1,5 +1,5 @@
 /**
- * Renders a snapshot into blocks of bytes, one per family and format. What did not change since the last
+ * Renders a snapshot into blocks of bytes, a few per family and format. What did not change since the last
  * time keeps its bytes: a block is then the very same object, so that nothing after it works again either.
  * The event loop gets its turn between slices.
  */
@@ -10,7 +10,7 @@ import { OPEN_METRICS_END, writeHead, writeSamples } from './exposition.ts';
 import type { ReadFamily } from './runtime.ts';
 import type { Snapshot } from './snapshot.ts';
 
-/** The bytes of an exposition, in the order served. Unchanged blocks are unchanged references. */
+/** The bytes of both expositions, in the order served. Unchanged blocks are unchanged references. */
 export interface Blocks {
   readonly text: readonly Uint8Array[];
   readonly openMetrics: readonly Uint8Array[];
@@ -20,36 +20,38 @@ export interface Renderer {
   render(snapshot: Snapshot, runtime: readonly ReadFamily[]): Promise<Blocks>;
 }
 
-/** Lines written between two turns of the event loop: about 3 ms of work. */
-const LINES_PER_SLICE = 3_000;
-/** Parts looked at and found unchanged weigh this much of a line. */
-const LINES_PER_KNOWN_PART = 0.2;
+/**
+ * Sources written into one block. Fewer would mean less to write again when one of them changes, more a
+ * better compression and less to look through.
+ */
+const SOURCES_PER_BLOCK = 64;
+/** Lines written between two turns of the event loop: 1 to 2 ms of work. */
+const LINES_PER_SLICE = 1_000;
+/** To find a block unchanged costs about as much as to write so many lines. */
+const LINES_PER_KNOWN_BLOCK = 2;
 
 export function createRenderer(yieldToLoop: () => Promise<void>): Renderer {
   const families = SNAPSHOT_FAMILIES.map(createFamilyRenderer);
-  const runtimeBlock = createBlockPair();
+  const process = createBlock();
   const end = Buffer.from(OPEN_METRICS_END);
   return {
     render: async (snapshot, runtime) => {
       const slice = createSlice(yieldToLoop);
-      const text: Uint8Array[] = [];
-      const openMetrics: Uint8Array[] = [];
-      const add = (pair: BlockPair): void => {
-        if (pair.text.length === 0) return;
-        text.push(pair.text);
-        openMetrics.push(pair.openMetrics);
+      const shown: Block[] = [];
+      for (const family of families) shown.push(...(await family.render(snapshot, slice)));
+      process.write(writeRuntime(runtime));
+      shown.push(process);
+      return {
+        text: shown.map(({ text }) => text),
+        openMetrics: [...shown.map(({ openMetrics }) => openMetrics), end],
       };
-      // One after the other: the slices are there to keep each turn of the loop short.
-      // oxlint-disable-next-line no-await-in-loop
-      for (const family of families) add(await family.render(snapshot, slice));
-      add(runtimeBlock.update(writeRuntime(runtime)));
-      return { text, openMetrics: [...openMetrics, end] };
     },
   };
 }
 
-/** Counts work and gives the event loop its turn when a slice is full. */
+/** Counts work, and gives the event loop its turn when a slice is full. */
 interface Slice {
+  /** Null while there is room: an await would cost more than the work it counts. */
   worked(lines: number): Promise<void> | null;
 }
 
@@ -66,38 +68,44 @@ function createSlice(yieldToLoop: () => Promise<void>): Slice {
 }
 
 interface FamilyRenderer {
-  render(snapshot: Snapshot, slice: Slice): Promise<BlockPair>;
+  render(snapshot: Snapshot, slice: Slice): Promise<readonly Block[]>;
+}
+
+/** Some of a family's sources, and the block written of them. */
+interface Segment {
+  readonly block: Block;
+  sources: readonly object[];
+  /** HELP and TYPE stand in the first block that has lines. */
+  first: boolean;
 }
 
 function createFamilyRenderer(family: SnapshotFamily): FamilyRenderer {
   const head = writeHead(family);
-  const written = new WeakMap<object, Written>();
-  const block = createBlockPair();
-  let shown: readonly object[] | null = null;
+  const segments: Segment[] = [];
   return {
     render: async (snapshot, slice) => {
-      const parts = family.parts(snapshot);
-      const sources = parts.map(({ of }) => of);
-      const turn = slice.worked(parts.length * LINES_PER_KNOWN_PART);
-      if (turn !== null) await turn;
-      if (shown !== null && sameReferences(shown, sources)) return block.current();
-      const chunks: Written[] = [];
-      for (const part of parts) {
-        const known = written.get(part.of);
-        if (known !== undefined) {
-          chunks.push(known);
-          continue;
+      const reading = family.read(snapshot);
+      const count = Math.ceil(reading.sources.length / SOURCES_PER_BLOCK);
+      segments.length = Math.min(segments.length, count);
+      let first = true;
+      for (let index = 0; index < count; index += 1) {
+        const start = index * SOURCES_PER_BLOCK;
+        const sources = reading.sources.slice(start, start + SOURCES_PER_BLOCK);
+        const segment: Segment = segments[index] ?? { block: createBlock(), sources: [], first };
+        segments[index] = segment;
+        let lines = LINES_PER_KNOWN_BLOCK;
+        if (segment.first !== first || !sameReferences(segment.sources, sources)) {
+          const samples = sources.flatMap((_, offset) => reading.samples(start + offset));
+          segment.block.write(under(first ? head : NO_HEAD, writeSamples(family, samples)));
+          segment.sources = sources;
+          segment.first = first;
+          lines = samples.length;
         }
-        const samples = part.samples();
-        const chunk = writeSamples(family, samples);
-        written.set(part.of, chunk);
-        chunks.push(chunk);
-        const pause = slice.worked(samples.length);
-        // oxlint-disable-next-line no-await-in-loop
-        if (pause !== null) await pause;
+        if (segment.block.text.length > 0) first = false;
+        const turn = slice.worked(lines);
+        if (turn !== null) await turn;
       }
-      shown = sources;
-      return block.update(under(head, chunks));
+      return segments.map(({ block }) => block).filter(({ text }) => text.length > 0);
     },
   };
 }
@@ -106,55 +114,49 @@ function sameReferences(a: readonly object[], b: readonly object[]): boolean {
   return a.length === b.length && a.every((value, index) => value === b[index]);
 }
 
-/** A family without samples is not shown at all. */
-function under(head: Written, chunks: readonly Written[]): Written {
-  const text = chunks.map((chunk) => chunk.text).join('');
-  if (text === '') return { text: '', openMetrics: '' };
-  const openMetrics = chunks.some((chunk) => chunk.openMetrics !== chunk.text)
-    ? chunks.map((chunk) => chunk.openMetrics).join('')
-    : text;
-  const whole = head.text + text;
+const NO_HEAD: Written = { text: '', openMetrics: '' };
+
+/** Lines under their HELP and TYPE; without lines a family is not shown at all. */
+function under(head: Written, lines: Written): Written {
+  if (lines.text === '') return NO_HEAD;
   return {
-    text: whole,
-    openMetrics:
-      openMetrics === text && head.openMetrics === head.text
-        ? whole
-        : head.openMetrics + openMetrics,
+    text: head.text + lines.text,
+    openMetrics: head.openMetrics + lines.openMetrics,
   };
 }
 
 /** All families of the process in one block: they are few, and most change at every publication. */
 function writeRuntime(families: readonly ReadFamily[]): Written {
-  let text = '';
-  let openMetrics = '';
-  for (const { definition, samples } of families) {
-    const family = under(writeHead(definition), [writeSamples(definition, samples)]);
-    text += family.text;
-    openMetrics += family.openMetrics;
-  }
-  return { text, openMetrics };
+  const written = families.map(({ definition, samples }) =>
+    under(writeHead(definition), writeSamples(definition, samples)),
+  );
+  return {
+    text: written.map(({ text }) => text).join(''),
+    openMetrics: written.map(({ openMetrics }) => openMetrics).join(''),
+  };
 }
 
-interface BlockPair {
+/** The bytes of both formats, one object where they are equal. They stay the same objects while the text does. */
+interface Block {
   readonly text: Uint8Array;
   readonly openMetrics: Uint8Array;
+  write(written: Written): void;
 }
 
-const EMPTY = new Uint8Array(0);
-
-/** The bytes of both formats; they stay the same objects while the text stays the same. */
-function createBlockPair(): { current(): BlockPair; update(written: Written): BlockPair } {
-  let pair: BlockPair = { text: EMPTY, openMetrics: EMPTY };
+function createBlock(): Block {
+  let text: Uint8Array = new Uint8Array(0);
+  let openMetrics = text;
   return {
-    current: () => pair,
-    update: (written) => {
-      const text = keptOrNew(pair.text, written.text);
-      const openMetrics =
-        written.openMetrics === written.text
-          ? text
-          : keptOrNew(pair.openMetrics, written.openMetrics);
-      pair = { text, openMetrics };
-      return pair;
+    get text() {
+      return text;
+    },
+    get openMetrics() {
+      return openMetrics;
+    },
+    write: (written) => {
+      text = keptOrNew(text, written.text);
+      openMetrics =
+        written.openMetrics === written.text ? text : keptOrNew(openMetrics, written.openMetrics);
     },
   };
 }

@@ -18,7 +18,17 @@ export interface Definition {
 /** A family computed from the snapshot: all of `jim_*`, and what the exporter knows as values. */
 export interface SnapshotFamily extends Definition {
   readonly source: 'snapshot';
-  parts(snapshot: Snapshot): readonly Part[];
+  read(snapshot: Snapshot): Reading;
+}
+
+/**
+ * A family's samples at one moment, by the immutable values they follow from. The same source means the
+ * same samples, so that what was written of it before can be used again: an idle poll renders nothing.
+ */
+export interface Reading {
+  readonly sources: readonly object[];
+  /** The samples of `sources[index]`. */
+  samples(index: number): readonly Sample[];
 }
 
 /** A family that prom-client keeps while the process lives (`runtime.ts`). */
@@ -29,15 +39,6 @@ export interface RuntimeFamily extends Definition {
 }
 
 export type Family = SnapshotFamily | RuntimeFamily;
-
-/**
- * The samples that follow from one immutable value. The same `of` means the same samples, so that what was
- * written of it before can be used again: an idle poll renders nothing.
- */
-export interface Part {
-  readonly of: object;
-  samples(): readonly Sample[];
-}
 
 /** One line of an exposition. */
 export interface Sample {
@@ -89,8 +90,16 @@ export function family<Source extends object>(name: string, rule: Rule<Source>):
     help: rule.help,
     labels: rule.labels,
     source: 'snapshot',
-    parts: (snapshot) =>
-      Array.from(rule.from(snapshot), (of) => ({ of, samples: () => rule.samples(of) })),
+    read: (snapshot) => {
+      const sources = Array.from(rule.from(snapshot));
+      return {
+        sources,
+        samples: (index) => {
+          const source = sources[index];
+          return source === undefined ? [] : rule.samples(source);
+        },
+      };
+    },
   };
 }
 
@@ -112,7 +121,8 @@ export function singleGauge<Source extends object>(
 
 /** All samples of a family, in the order written. */
 export function samplesOf(of: SnapshotFamily, snapshot: Snapshot): readonly Sample[] {
-  return of.parts(snapshot).flatMap((part) => part.samples());
+  const reading = of.read(snapshot);
+  return reading.sources.flatMap((_, index) => reading.samples(index));
 }
 
 /** Our clock's milliseconds as the seconds of a `_timestamp_seconds` gauge. */

@@ -1,0 +1,307 @@
+/**
+ * A parser of both exposition formats that accepts less than Prometheus does: whatever is doubtful is an
+ * error with its line. It shares no code with the writers, so that they cannot agree on a mistake.
+ */
+
+export type ExpositionFormat = 'text' | 'openmetrics';
+
+export interface ParsedExemplar {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+  /** Seconds since 1970. */
+  readonly timestamp: number;
+}
+
+export interface ParsedSample {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+  readonly exemplar: ParsedExemplar | null;
+}
+
+export interface ParsedFamily {
+  /** As in the HELP line: without `_total` for counters of OpenMetrics. */
+  readonly name: string;
+  readonly type: string;
+  readonly help: string;
+  readonly samples: readonly ParsedSample[];
+}
+
+export interface ParsedExposition {
+  readonly families: ReadonlyMap<string, ParsedFamily>;
+  /** By `seriesKey`. */
+  readonly series: ReadonlyMap<string, ParsedSample>;
+}
+
+/** One series' identity: `name{a="x",b="y"}` with sorted labels, values as JSON strings. */
+export function seriesKey(name: string, labels: Readonly<Record<string, string>>): string {
+  const pairs = Object.keys(labels)
+    .toSorted()
+    .map((label) => `${label}=${JSON.stringify(labels[label])}`);
+  return `${name}{${pairs.join(',')}}`;
+}
+
+/** The value of a series, or undefined where it is absent. */
+export function valueOf(
+  exposition: ParsedExposition,
+  name: string,
+  labels: Readonly<Record<string, string>> = {},
+): number | undefined {
+  return exposition.series.get(seriesKey(name, labels))?.value;
+}
+
+export function parseExposition(
+  bytes: string | Uint8Array,
+  format: ExpositionFormat,
+): ParsedExposition {
+  const text =
+    typeof bytes === 'string' ? bytes : new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  return new Parser(text, format).parse();
+}
+
+interface OpenFamily {
+  readonly name: string;
+  readonly help: string;
+  type: string;
+  readonly samples: ParsedSample[];
+}
+
+const METRIC_NAME = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
+const NUMBER = /^(?:[+-]?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?|[+-]Inf|NaN)$/;
+const BUCKET_BOUND = /^(?:-?(?:0|[1-9][0-9]*)\.[0-9]+|[1-9](?:\.[0-9]+)?e[+-][0-9]{2,}|\+Inf)$/;
+const TYPES: readonly string[] = ['counter', 'gauge', 'histogram'];
+const MAX_EXEMPLAR_CHARACTERS = 128;
+
+class Parser {
+  readonly #text: string;
+  readonly #format: ExpositionFormat;
+  readonly #families = new Map<string, OpenFamily>();
+  readonly #series = new Map<string, ParsedSample>();
+  #family: OpenFamily | null = null;
+  #line = '';
+  #number = 0;
+
+  constructor(text: string, format: ExpositionFormat) {
+    this.#text = text;
+    this.#format = format;
+  }
+
+  parse(): ParsedExposition {
+    for (const line of this.#lines()) {
+      this.#number += 1;
+      this.#line = line;
+      if (line.startsWith('# HELP ')) this.#help(line.slice('# HELP '.length));
+      else if (line.startsWith('# TYPE ')) this.#type(line.slice('# TYPE '.length));
+      else if (line.startsWith('#')) this.#fail('neither HELP nor TYPE');
+      else this.#sample(line);
+    }
+    for (const family of this.#families.values()) this.#checkFamily(family);
+    return { families: this.#families, series: this.#series };
+  }
+
+  #lines(): readonly string[] {
+    const lines = this.#text.split('\n');
+    if (lines.pop() !== '') this.#fail('the last line does not end');
+    if (this.#format === 'openmetrics' && lines.pop() !== '# EOF')
+      this.#fail('no # EOF at the end');
+    return lines;
+  }
+
+  #help(rest: string): void {
+    const { name, after } = this.#nameAnd(rest);
+    if (this.#families.has(name)) this.#fail('a second HELP, or a family in two places');
+    const quoted = this.#format === 'openmetrics';
+    this.#family = { name, help: this.#unescape(after, quoted), type: '', samples: [] };
+    this.#families.set(name, this.#family);
+  }
+
+  #type(rest: string): void {
+    const { name, after } = this.#nameAnd(rest);
+    if (this.#family?.name !== name) this.#fail('TYPE of another family than HELP');
+    if (this.#family.type !== '') this.#fail('a second TYPE');
+    if (!TYPES.includes(after)) this.#fail('a type that we do not use');
+    const endsInTotal = name.endsWith('_total');
+    if (after === 'counter' && endsInTotal !== (this.#format === 'text'))
+      this.#fail('_total belongs to the family in text and not in OpenMetrics');
+    if (after !== 'counter' && endsInTotal) this.#fail('_total on what is no counter');
+    this.#family.type = after;
+  }
+
+  #nameAnd(rest: string): { name: string; after: string } {
+    const space = rest.indexOf(' ');
+    const name = rest.slice(0, space);
+    if (space === -1 || !METRIC_NAME.test(name)) this.#fail('no metric name');
+    return { name, after: rest.slice(space + 1) };
+  }
+
+  #sample(line: string): void {
+    const reader = new LineReader(line, (why) => this.#fail(why));
+    const name = reader.take(/[a-zA-Z_][a-zA-Z0-9_]*/y);
+    const labels = reader.labels();
+    reader.expect(' ');
+    const value = reader.number();
+    let exemplar: ParsedExemplar | null = null;
+    if (this.#format === 'openmetrics' && reader.skip(' # ')) exemplar = this.#exemplar(reader);
+    if (!reader.atEnd) this.#fail('text after the value');
+    this.#add({ name, labels, value, exemplar });
+  }
+
+  #exemplar(reader: LineReader): ParsedExemplar {
+    const labels = reader.labels();
+    reader.expect(' ');
+    const value = reader.number();
+    reader.expect(' ');
+    const timestamp = reader.number();
+    const characters = Array.from(Object.entries(labels).flat().join(''));
+    if (characters.length > MAX_EXEMPLAR_CHARACTERS)
+      this.#fail('an exemplar longer than 128 characters');
+    if (!(timestamp >= 0)) this.#fail('an exemplar without a time');
+    return { labels, value, timestamp };
+  }
+
+  #add(sample: ParsedSample): void {
+    const family = this.#family;
+    if (family === null || family.type === '') this.#fail('a sample before its HELP and TYPE');
+    const suffix = this.#suffixOf(family, sample.name);
+    if ((suffix === '_bucket') !== 'le' in sample.labels) this.#fail('le belongs to buckets');
+    if (family.type !== 'gauge' && !(sample.value >= 0)) this.#fail('a counter below 0, or NaN');
+    if (Number.isNaN(sample.value)) this.#fail('NaN');
+    if (sample.exemplar !== null && !['_total', '_bucket'].includes(suffix))
+      this.#fail('an exemplar on what is neither _total nor _bucket');
+    const key = seriesKey(sample.name, sample.labels);
+    if (this.#series.has(key)) this.#fail('the same series twice');
+    this.#series.set(key, sample);
+    family.samples.push(sample);
+  }
+
+  #suffixOf(family: OpenFamily, name: string): string {
+    if (!name.startsWith(family.name)) this.#fail(`a sample of another family than ${family.name}`);
+    const suffix = name.slice(family.name.length);
+    const allowed =
+      family.type === 'histogram'
+        ? ['_bucket', '_sum', '_count']
+        : [family.type === 'counter' && this.#format === 'openmetrics' ? '_total' : ''];
+    if (!allowed.includes(suffix)) this.#fail(`a sample of another family than ${family.name}`);
+    return suffix;
+  }
+
+  #checkFamily(family: OpenFamily): void {
+    const where = (why: string): never => {
+      throw new Error(`${family.name}: ${why}`);
+    };
+    if (family.type === '') where('no TYPE');
+    if (family.samples.length === 0) where('no samples');
+    const names = new Set(
+      family.samples.map(({ labels }) =>
+        Object.keys(labels)
+          .filter((label) => label !== 'le')
+          .toSorted()
+          .join(','),
+      ),
+    );
+    if (names.size > 1) where('samples with different labels');
+    if (family.type === 'histogram') checkHistograms(family, where);
+  }
+
+  #unescape(text: string, quoted: boolean): string {
+    if (quoted && /(?<!\\)(?:\\\\)*"/.test(text)) this.#fail('a quote that is not escaped');
+    return text.replaceAll(/\\(.?)/g, (_, character: string) => {
+      if (character === 'n') return '\n';
+      if (character === '\\' || (quoted && character === '"')) return character;
+      return this.#fail(`an unknown escape \\${character}`);
+    });
+  }
+
+  #fail(why: string): never {
+    throw new Error(`line ${this.#number}: ${why}: ${this.#line}`);
+  }
+}
+
+function checkHistograms(family: OpenFamily, fail: (why: string) => never): void {
+  const groups = new Map<string, ParsedSample[]>();
+  for (const sample of family.samples) {
+    const { le: _, ...labels } = sample.labels;
+    const key = seriesKey('', labels);
+    groups.set(key, [...(groups.get(key) ?? []), sample]);
+  }
+  for (const samples of groups.values()) {
+    const buckets = samples.filter(({ name }) => name.endsWith('_bucket'));
+    const bounds = buckets.map(({ labels }) => boundOf(labels['le'] ?? '', fail));
+    const counts = buckets.map(({ value }) => value);
+    const ascending = bounds.every((bound, index) => bound > (bounds[index - 1] ?? -Infinity));
+    const growing = counts.every((value, index) => value >= (counts[index - 1] ?? 0));
+    if (!ascending || !growing) fail('buckets that do not ascend');
+    if (bounds.at(-1) !== Number.POSITIVE_INFINITY) fail('no +Inf bucket');
+    const count = samples.find(({ name }) => name.endsWith('_count'));
+    if (count?.value !== buckets.at(-1)?.value) fail('_count is not the +Inf bucket');
+    if (!samples.some(({ name }) => name.endsWith('_sum'))) fail('no _sum');
+    for (const [index, upper] of bounds.entries()) {
+      const exemplar = buckets[index]?.exemplar ?? null;
+      const lower = bounds[index - 1] ?? -Infinity;
+      if (exemplar !== null && !(exemplar.value > lower && exemplar.value <= upper))
+        fail('an exemplar outside its bucket');
+    }
+  }
+}
+
+function boundOf(le: string, fail: (why: string) => never): number {
+  if (!BUCKET_BOUND.test(le)) fail(`le="${le}" is no float`);
+  return le === '+Inf' ? Number.POSITIVE_INFINITY : Number(le);
+}
+
+/** Reads one sample line from left to right. */
+class LineReader {
+  readonly #line: string;
+  readonly #fail: (why: string) => never;
+  #at = 0;
+
+  constructor(line: string, fail: (why: string) => never) {
+    this.#line = line;
+    this.#fail = fail;
+  }
+
+  get atEnd(): boolean {
+    return this.#at === this.#line.length;
+  }
+
+  take(pattern: RegExp): string {
+    pattern.lastIndex = this.#at;
+    const found = pattern.exec(this.#line)?.[0];
+    if (found === undefined) return this.#fail(`unexpected text at column ${this.#at + 1}`);
+    this.#at += found.length;
+    return found;
+  }
+
+  skip(text: string): boolean {
+    if (!this.#line.startsWith(text, this.#at)) return false;
+    this.#at += text.length;
+    return true;
+  }
+
+  expect(text: string): void {
+    if (!this.skip(text)) this.#fail(`no "${text}" at column ${this.#at + 1}`);
+  }
+
+  number(): number {
+    const text = this.take(/[^ ]+/y);
+    if (!NUMBER.test(text)) this.#fail(`${text} is no number`);
+    return Number(text.replace('Inf', 'Infinity'));
+  }
+
+  labels(): Readonly<Record<string, string>> {
+    const labels: Record<string, string> = {};
+    if (!this.skip('{')) return labels;
+    do {
+      const name = this.take(/[a-zA-Z_][a-zA-Z0-9_]*/y);
+      if (name in labels) this.#fail(`the label ${name} twice`);
+      this.expect('="');
+      const value = this.take(/(?:[^"\\]|\\["\\n])*/y);
+      labels[name] = value.replaceAll(/\\(.)/g, (_, escaped: string) =>
+        escaped === 'n' ? '\n' : escaped,
+      );
+      this.expect('"');
+    } while (this.skip(','));
+    this.expect('}');
+    return labels;
+  }
+}
