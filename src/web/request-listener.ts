@@ -2,7 +2,8 @@
 import { constants } from 'node:http2';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
-import { getRequestListener } from '@hono/node-server';
+import { getRequestListener, RequestError } from '@hono/node-server';
+import type { Log } from '../log.ts';
 import type { Connections } from './connections.ts';
 import { discardBody, refuse } from './request-guard.ts';
 import type { Refusal } from './request-guard.ts';
@@ -20,14 +21,19 @@ export interface RequestListenerOptions {
   readonly connections: Connections;
   /** TLS is asked for now; it may not have been when the connection was made. */
   readonly requiresTls: () => boolean;
+  readonly log: Log;
 }
 
 export function createRequestListener(options: RequestListenerOptions): RequestListener {
   const deliveries = new WeakMap<Outgoing, Delivery>();
   const answer = getRequestListener(
     (request, { outgoing }) => options.fetch(request, { delivery: deliveries.get(outgoing) }),
-    // HTTP/1.0 probes send no Host.
-    { hostname: 'localhost', autoCleanupIncoming: false },
+    {
+      // HTTP/1.0 probes send no Host.
+      hostname: 'localhost',
+      autoCleanupIncoming: false,
+      errorHandler: (err) => answerError(err, options.log),
+    },
   );
   return (incoming, outgoing) => {
     deliveries.set(outgoing, followDelivery(incoming, outgoing, options.connections));
@@ -79,6 +85,13 @@ function sendRefusal(incoming: Incoming, outgoing: Outgoing, refusal: Refusal): 
   // Whatever follows on the connection is not to be trusted either. HTTP/2 has no such header.
   if (incoming.httpVersionMajor === 1) outgoing.setHeader('Connection', 'close');
   outgoing.end(`${refusal.status} ${refusal.reason}\n`);
+}
+
+/** A Host that is none, or a fault of ours. */
+function answerError(err: unknown, log: Log): Response {
+  if (err instanceof RequestError) return new Response('400 unusable Host\n', { status: 400 });
+  log.error('Could not answer a request', { err });
+  return new Response('Internal Server Error\n', { status: 500 });
 }
 
 function isEncrypted(incoming: Incoming): boolean {

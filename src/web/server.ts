@@ -53,6 +53,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     fetch: protect(options.fetch, options),
     connections,
     requiresTls: () => tls() !== null,
+    log: options.log,
   });
   const servers: Server[] = [];
   try {

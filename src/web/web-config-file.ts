@@ -44,22 +44,25 @@ const CHECK_INTERVAL_MS = 1_000;
 export function followWebConfig(options: WebConfigFileOptions): WebConfigFile {
   const { path, nowMs, log, readFile = readSmallFile } = options;
   const faults = createLastingFaults(log, nowMs);
-  let contents = new Map<string, string>();
+  /** Of every file that the last reading looked at. */
+  let contents = new Map<string, string | null>();
   let checkedAtMs = nowMs();
 
-  /** The content, or in its place that it cannot be had: that is a state of the file like another. */
-  const look = (file: string): string => {
+  /** The content, or null where it cannot be had: that is a state of the file like another. */
+  const look = (file: string): string | null => {
     try {
-      return `=${readFile(file)}`;
+      return readFile(file);
     } catch {
-      return '!';
+      return null;
     }
   };
   const read = (): ReturnType<typeof readWebConfig> => {
     contents = new Map();
     return readWebConfig(path, (file) => {
-      contents.set(file, look(file));
-      return readFile(file);
+      contents.set(file, null);
+      const content = readFile(file);
+      contents.set(file, content);
+      return content;
     });
   };
   const isChanged = (): boolean => [...contents].some(([file, seen]) => look(file) !== seen);
