@@ -1,8 +1,14 @@
 #!/usr/bin/env node
 /** Arguments, environment, signals and the exit code; what is done stands elsewhere. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { connectAlertmanager } from './alertmanager/client.ts';
 import { startApp } from './app.ts';
-import type { App } from './app.ts';
+import type { App, AppOptions } from './app.ts';
 import { readBuildInfo, versionText } from './build-info.ts';
 import { parseArguments } from './cli/arguments.ts';
 import type { ParsedArguments } from './cli/arguments.ts';
@@ -13,6 +19,7 @@ import { formatFault, loadConfig } from './config/load.ts';
 import type { ConfigSources, LoadedConfig } from './config/load.ts';
 import { secretsOf } from './config/reload.ts';
 import type { Fault } from './config/settings.ts';
+import { DEMO_JIM, demoGreeting, startDemo } from './demo/demo.ts';
 import { createLog } from './log.ts';
 import type { RootLog } from './log.ts';
 import { scheduleFault } from './scheduler.ts';
@@ -45,6 +52,7 @@ async function run(parsed: ParsedArguments): Promise<number> {
     case 'test-alert':
       return sendTestAlert(load(parsed.flags));
     case 'demo':
+      return demo(parsed.flags);
     case 'activities':
       complain(`${parsed.command} is not part of this version yet`);
       return EXIT_REFUSED;
@@ -61,8 +69,28 @@ function load(flags: FlagValues, demo?: ConfigSources['demo']): LoadedConfig {
   });
 }
 
+/** Its storage is its own and temporary, unless a path is given. */
+async function demo(flags: FlagValues): Promise<number> {
+  const storagePath = mkdtempSync(join(tmpdir(), 'jim-exporter-demo-'));
+  try {
+    return await serve(
+      () => load(flags, { ...DEMO_JIM, storagePath }),
+      async (options) => {
+        const app = await startDemo(options);
+        for (const line of demoGreeting(app, options.config.web.telemetryPath)) print(line);
+        return app;
+      },
+    );
+  } finally {
+    rmSync(storagePath, { recursive: true, force: true });
+  }
+}
+
 /** Until a signal says to stop: 0, or why it could not start. */
-async function serve(loadAgain: () => LoadedConfig): Promise<number> {
+async function serve(
+  loadAgain: () => LoadedConfig,
+  start: (options: AppOptions) => Promise<App> = startApp,
+): Promise<number> {
   const loaded = loadAgain();
   if (!loaded.ok) return refuse(loaded.faults);
   const { config, warnings } = loaded;
@@ -79,7 +107,7 @@ async function serve(loadAgain: () => LoadedConfig): Promise<number> {
 
   let app: App;
   try {
-    app = await startApp({ ...realSurroundings(), config, build, log, loadConfig: loadAgain });
+    app = await start({ ...realSurroundings(), config, build, log, loadConfig: loadAgain });
   } catch (error) {
     log.error('Cannot start', { err: error });
     return EXIT_REFUSED;
