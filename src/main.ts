@@ -3,9 +3,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { connectAlertmanager } from './alertmanager/client.ts';
 import { startApp } from './app.ts';
 import type { App, AppOptions } from './app.ts';
@@ -19,7 +16,6 @@ import { formatFault, loadConfig } from './config/load.ts';
 import type { ConfigSources, LoadedConfig } from './config/load.ts';
 import { secretsOf } from './config/reload.ts';
 import type { Fault } from './config/settings.ts';
-import { DEMO_JIM, demoGreeting, startDemo } from './demo/demo.ts';
 import { createLog } from './log.ts';
 import type { RootLog } from './log.ts';
 import { scheduleFault } from './scheduler.ts';
@@ -69,8 +65,9 @@ function load(flags: FlagValues, demo?: ConfigSources['demo']): LoadedConfig {
   });
 }
 
-/** Its storage is its own and temporary, unless a path is given. */
+/** Its storage is its own and temporary, unless a path is given. Serving starts without loading the simulator. */
 async function demo(flags: FlagValues): Promise<number> {
+  const { DEMO_JIM, demoGreeting, startDemo } = await import('./demo/demo.ts');
   const storagePath = mkdtempSync(join(tmpdir(), 'jim-exporter-demo-'));
   try {
     return await serve(

@@ -60,7 +60,7 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
   const all = [...faults, ...settings.faults, ...ours.faults];
   return all.length > 0
     ? { ok: false, faults: all }
-    : { ok: true, config, warnings: warningsOf(config) };
+    : { ok: true, config, warnings: sources.demo ? [] : warningsOf(config) };
 }
 
 /** `jim.yaml:3: jim.timeout: 30 has no unit; write 30s, 30m or the like` */
