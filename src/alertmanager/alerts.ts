@@ -12,6 +12,7 @@
 import type { ActivityId, FinishedStatus, Instant } from '../jim/activity.ts';
 import type { HeldAlert, LastRun, Ledger, RunAccount, RunLabels } from '../ledger/ledger.ts';
 import { consecutiveFailures, runKey } from '../ledger/ledger.ts';
+import type { Message } from './annotations.ts';
 import { annotationsOf, withMessage } from './annotations.ts';
 
 /** Reserved: no alert rule uses it, so that rules and bridge never resolve each other's. */
@@ -242,14 +243,23 @@ function written(context: Context, profile: Profile, told: Told, alert: HeldAler
       failuresInARow: profile.account === null ? 0 : consecutiveFailures(profile.account),
       schedules: news.schedules?.get(runKey(labels)) ?? (news.schedules === null ? null : []),
       before: alert.annotations,
-      message: settings.includeErrorMessage
-        ? (news.messages.get(run.id) ?? (alert.activityId === run.id ? 'keep' : null))
-        : null,
+      message: messageOf(context, run.id, alert.activityId === run.id ? 'keep' : 'none'),
     }),
     generatorUrl: activityUrl(settings.externalUrl, run.id),
     activityId: run.id,
     runEnd: run.end,
   };
+}
+
+/** The message of this run, or `otherwise`; none where it is not configured, not even one told before. */
+function messageOf(
+  { news, settings }: Context,
+  id: ActivityId,
+  otherwise: 'keep' | 'none',
+): Message {
+  if (!settings.includeErrorMessage) return 'none';
+  const text = news.messages.get(id);
+  return text === undefined ? otherwise : { text };
 }
 
 /** What time, acceptance and recovery do to a held alert; null once it is forgotten. */
@@ -270,10 +280,7 @@ function aged(
     return isFailing || isResent(alert, settings.resendIntervalMs, nowMs) ? alert : null;
   }
   const accepted = withAcceptance(alert, news.acceptedAtMs(key, alert.startsAtMs));
-  const current = withMessage(
-    accepted,
-    settings.includeErrorMessage ? (news.messages.get(alert.activityId) ?? 'keep') : null,
-  );
+  const current = withMessage(accepted, messageOf(context, alert.activityId, 'keep'));
   if (isWanted || !isHeldLongEnough(current, nowMs)) return current;
   return { ...current, resolvedAtMs: nowMs };
 }

@@ -27,8 +27,8 @@ export interface Telling {
   readonly message: Message;
 }
 
-/** JIM's error message; 'keep' leaves what was told before, null tells none. */
-export type Message = string | 'keep' | null;
+/** JIM's error message, if it is told at all; 'keep' leaves what was told before. */
+export type Message = { readonly text: string } | 'keep' | 'none';
 
 /** The annotations of an alert that tells of `run`; those that do not apply are left out. */
 export function annotationsOf(telling: Telling): Readonly<Record<string, string>> {
@@ -67,8 +67,9 @@ export function withMessage(alert: HeldAlert, message: Message): HeldAlert {
 }
 
 function messageText(message: Message, before: Readonly<Record<string, string>>): string {
+  if (message === 'none') return '';
   if (message === 'keep') return before['error_message'] ?? '';
-  return message === null ? '' : cut(message.trim(), MAX_MESSAGE_CODE_POINTS);
+  return cut(message.text.trim(), MAX_MESSAGE_CODE_POINTS);
 }
 
 const VERBS = {

@@ -53,8 +53,8 @@ class World {
   readonly alertmanagers: readonly Fake[];
   readonly bridge: Bridge;
 
-  constructor(names: readonly string[] = ['am:9093']) {
-    this.alertmanagers = names.map((name) => new Fake(this.time, name));
+  constructor(hosts: readonly string[] = ['am:9093']) {
+    this.alertmanagers = hosts.map((name) => new Fake(this.time, name));
     this.bridge = createBridge({
       alertmanagers: this.alertmanagers,
       resendIntervalMs: MINUTE,
@@ -82,7 +82,7 @@ class World {
   }
 }
 
-function names(alerts: readonly WireAlert[]): readonly string[] {
+function profilesOf(alerts: readonly WireAlert[]): readonly string[] {
   return alerts.map(({ labels }) => labels['run_profile'] ?? '');
 }
 
@@ -134,7 +134,10 @@ describe('what is sent', () => {
     const one = held('one');
     await world.offer(one, held('two'));
     await world.offer(one, held('two', { annotations: { summary: 'again' } }));
-    expect(world.am.requests.map(({ alerts }) => names(alerts))).toEqual([['one', 'two'], ['two']]);
+    expect(world.am.requests.map(({ alerts }) => profilesOf(alerts))).toEqual([
+      ['one', 'two'],
+      ['two'],
+    ]);
   });
 
   test('a resolved alert with its end, again for 15 minutes, then no more', async () => {
@@ -168,7 +171,7 @@ describe('what is sent', () => {
       MAX_BATCH,
       232,
     ]);
-    expect(new Set(world.am.requests.flatMap(({ alerts }) => names(alerts))).size).toBe(1_000);
+    expect(new Set(world.am.requests.flatMap(({ alerts }) => profilesOf(alerts))).size).toBe(1_000);
     expect(world.am.seconds()).toEqual([0, 0, 0, 0]);
   });
 
@@ -192,7 +195,7 @@ describe('what is sent', () => {
     const world = new World();
     await world.offer(held('bad', change), held('good'));
     await world.time.advance(MINUTE);
-    expect(world.am.requests.map(({ alerts }) => names(alerts))).toEqual([['good'], ['good']]);
+    expect(world.am.requests.map(({ alerts }) => profilesOf(alerts))).toEqual([['good'], ['good']]);
     expect(world.ended.filter((end) => end.includes('failed'))).toHaveLength(2);
     expect(world.log).toEqual(['An alert is not sent, since no Alertmanager would accept it']);
   });
@@ -207,7 +210,7 @@ describe('a failing Alertmanager', () => {
     expect(world.am.seconds()).toEqual([0, 1, 3, 7, 15, 30, 45, 60, 75, 90]);
     world.am.answer = () => ACCEPTED;
     await world.time.advance(15_000);
-    expect(names(world.am.last())).toEqual(['Import']);
+    expect(profilesOf(world.am.last())).toEqual(['Import']);
     expect(world.ended).toEqual(['am:9093 failed 1', 'am:9093 sent 1']);
     expect(world.log).toEqual([
       'An Alertmanager does not take our alerts',
@@ -268,7 +271,7 @@ describe('a failing Alertmanager', () => {
     await world.offer(...many(600));
     world.am.answer = () => ACCEPTED;
     await world.time.advance(1_000);
-    expect(names(world.am.requests[1]?.alerts ?? [])).toEqual(
+    expect(profilesOf(world.am.requests[1]?.alerts ?? [])).toEqual(
       many(MAX_BATCH).map((alert) => alert.labels['run_profile']),
     );
   });
@@ -287,14 +290,14 @@ describe('a failing Alertmanager', () => {
 describe('a refused alert', () => {
   /** Refuses every batch that holds p137, as 422 does. */
   const refuse = (alerts: readonly WireAlert[]): Verdict =>
-    names(alerts).includes('p137') ? REFUSED : ACCEPTED;
+    profilesOf(alerts).includes('p137') ? REFUSED : ACCEPTED;
 
   test('is found by halves: all others are accepted in the same second', async () => {
     const world = new World();
     world.am.answer = refuse;
     await world.offer(...many(MAX_BATCH));
     const accepted = world.am.requests.filter(({ alerts }) => refuse(alerts) === ACCEPTED);
-    expect(new Set(accepted.flatMap(({ alerts }) => names(alerts))).size).toBe(MAX_BATCH - 1);
+    expect(new Set(accepted.flatMap(({ alerts }) => profilesOf(alerts))).size).toBe(MAX_BATCH - 1);
     expect(world.am.requests.length).toBeLessThanOrEqual(17);
     expect(world.ended.filter((end) => end.includes('failed'))).toEqual(['am:9093 failed 1']);
   });
