@@ -10,7 +10,8 @@ import { createBridge } from './alertmanager/sender.ts';
 import type { Config } from './config/config.ts';
 import type { LoadedConfig } from './config/load.ts';
 import { formatFault } from './config/load.ts';
-import type { Clock, Transport } from './http.ts';
+import { reloaded, secretsOf } from './config/reload.ts';
+import type { Clock, Http, Transport } from './http.ts';
 import { createHttp, createRateLimiter } from './http.ts';
 import { JIM_PEER } from './jim/ask.ts';
 import { createJimClient } from './jim/client.ts';
@@ -89,27 +90,14 @@ export async function startApp(options: AppOptions): Promise<App> {
       committed: telemetry.stateCommitted,
     });
 
-    const jimTransport = options.transportFor(config.jim);
+    let connection = connectJim(config, options, telemetry);
     const jim = createJimClient({
-      http: createHttp({
-        transport: jimTransport,
-        clock,
-        random: options.random,
-        peer: JIM_PEER,
-        userAgent: `jim-exporter/${build.version}`,
-        timeoutMs: config.jim.timeoutMs,
-        limiter: createRateLimiter(config.jim.requestsPerMinute, clock),
-        onRequest: (attempt) => {
-          telemetry.requestEnded(attempt);
-          log.debug('request to JIM', { ...attempt });
-        },
-        onRetry: ({ reason }) => telemetry.requestRetried(reason),
-      }),
+      http: { request: (call) => connection.request(call) },
       baseUrl: config.jim.url,
       apiKey: rememberedKey(config, log),
       reloadKey: () => config.jim.apiKey.read(),
     });
-    cleanups.push(async () => jimTransport.close?.());
+    cleanups.push(() => connection.close());
 
     let bridge = openBridge(config, options, telemetry);
     cleanups.push(() => bridge.stop());
@@ -168,15 +156,22 @@ export async function startApp(options: AppOptions): Promise<App> {
         });
         return { ok: false, reason };
       }
-      const former = bridge;
-      config = loaded.config;
+      const former = { bridge, connection };
+      const { config: next, needRestart } = reloaded(config, loaded.config);
+      config = next;
+      for (const secret of secretsOf(config)) log.hide(secret);
+      connection = connectJim(config, options, telemetry);
       bridge = openBridge(config, options, telemetry);
       bridge.offer(keeper.current().alerts);
       schedules.restart();
-      log.setLevel(config.log.level);
       telemetry.configLoaded({ success: true, atMs: nowMs() });
       log.info('the configuration was loaded again');
-      await former.stop();
+      if (needRestart.length > 0) {
+        log.warn('a setting was kept, since only a restart changes it', {
+          settings: needRestart.join(', '),
+        });
+      }
+      await Promise.all([former.bridge.stop(), former.connection.close()]);
       return { ok: true };
     };
 
@@ -248,6 +243,30 @@ function rememberedKey(config: Config, log: RootLog): () => string {
     }
     return key;
   };
+}
+
+/** A new one after each reload: its TLS, proxy, deadline and ceiling are settings. */
+function connectJim(
+  { jim }: Config,
+  { clock, random, transportFor, build, log }: AppOptions,
+  telemetry: ReturnType<typeof createRuntime>['telemetry'],
+): Http & { readonly close: () => Promise<void> } {
+  const transport = transportFor(jim);
+  const http = createHttp({
+    transport,
+    clock,
+    random,
+    peer: JIM_PEER,
+    userAgent: `jim-exporter/${build.version}`,
+    timeoutMs: jim.timeoutMs,
+    limiter: createRateLimiter(jim.requestsPerMinute, clock),
+    onRequest: (attempt) => {
+      telemetry.requestEnded(attempt);
+      log.debug('request to JIM', { ...attempt });
+    },
+    onRetry: ({ reason }) => telemetry.requestRetried(reason),
+  });
+  return { ...http, close: async () => transport.close?.() };
 }
 
 function openBridge(

@@ -55,13 +55,13 @@ async function run(parsed: ParsedArguments): Promise<number> {
   }
 }
 
-function load(flags: FlagValues, demo?: ConfigSources['demo']): LoadedConfig {
+function load(flags: FlagValues, demoJim?: ConfigSources['demo']): LoadedConfig {
   return loadConfig({
     flags,
     environment: process.env,
     workingFolder: process.cwd(),
     scheduleFault,
-    ...(demo === undefined ? {} : { demo }),
+    ...(demoJim === undefined ? {} : { demo: demoJim }),
   });
 }
 
