@@ -14,54 +14,40 @@ import type { Server as TlsServer, TLSSocket } from 'node:tls';
 import type { Log } from '../log.ts';
 import { judgeClient } from './client-certificate.ts';
 import type { Connections } from './connections.ts';
+import type { WebLimits } from './limits.ts';
 import type { RequestListener } from './request-listener.ts';
 import type { TlsSetup } from './tls-section.ts';
-
-/** A scraper sends its headers in one packet; Node's own default is a minute. For the TLS handshake too. */
-const HEADERS_TIMEOUT_MS = 10_000;
-/** The whole request, with the body that nobody needs. */
-const REQUEST_TIMEOUT_MS = 30_000;
-/**
- * Longer than two minutes, the longest scrape interval that the default `zero_hold` allows for, so that
- * a scraper keeps its connection and its TLS session from scrape to scrape.
- */
-const KEEP_ALIVE_TIMEOUT_MS = 125_000;
-/** How often Node looks for requests past their deadline. */
-const DEADLINE_CHECK_MS = 1_000;
-/** A scrape's headers are half a kilobyte; a token in a header fits too. */
-const MAX_HEADER_BYTES = 16 * 1024;
-/** Requests at once in one HTTP/2 connection. */
-const MAX_STREAMS = 64;
 
 export interface ProtocolOptions {
   readonly connections: Connections;
   readonly listener: RequestListener;
   /** What counts now; null is plain HTTP. */
   readonly tls: () => TlsSetup | null;
+  readonly limits: WebLimits;
   readonly log: Log;
 }
 
 /** A server that does not listen yet. */
 export function createProtocolServer(options: ProtocolOptions): Server {
-  const { connections, listener, tls, log } = options;
+  const { connections, listener, tls, limits } = options;
   const server = createServer(
     {
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-      connectionsCheckingInterval: DEADLINE_CHECK_MS,
-      maxHeaderSize: MAX_HEADER_BYTES,
+      headersTimeout: limits.headersTimeoutMs,
+      requestTimeout: limits.requestTimeoutMs,
+      keepAliveTimeout: limits.keepAliveTimeoutMs,
+      connectionsCheckingInterval: limits.deadlineCheckMs,
+      maxHeaderSize: limits.maxHeaderBytes,
     },
     listener,
   );
   const speakHttp1 = takeOverConnections(server);
-  const http2 = createHttp2(listener);
+  const http2 = createHttp2(listener, limits);
   const tlsServers = new WeakMap<TlsSetup, TlsServer>();
 
   const speakTls = (setup: TlsSetup, socket: Socket): void => {
     const tlsServer =
       tlsServers.get(setup) ??
-      createTls(setup, log, (secured) => {
+      createTls(setup, options, (secured) => {
         if (secured.alpnProtocol === 'h2') http2.emit('connection', secured);
         else speakHttp1(secured);
       });
@@ -70,8 +56,9 @@ export function createProtocolServer(options: ProtocolOptions): Server {
   };
 
   server.on('connection', (socket: Socket) => {
-    if (!connections.admit(socket)) return;
+    // Before it is admitted: a setup that changed closes the connections that are idle at that moment.
     const setup = tls();
+    if (!connections.admit(socket)) return;
     if (setup === null) speakHttp1(socket);
     else speakTls(setup, socket);
   });
@@ -90,8 +77,12 @@ function takeOverConnections(server: Server): (socket: Socket) => void {
   };
 }
 
-function createTls(setup: TlsSetup, log: Log, onSecured: (socket: TLSSocket) => void): TlsServer {
-  const server = createTlsServer({ ...setup.options, handshakeTimeout: HEADERS_TIMEOUT_MS });
+function createTls(
+  setup: TlsSetup,
+  { limits, log }: ProtocolOptions,
+  onSecured: (socket: TLSSocket) => void,
+): TlsServer {
+  const server = createTlsServer({ ...setup.options, handshakeTimeout: limits.headersTimeoutMs });
   server.on('secureConnection', (socket) => {
     const verdict = judgeClient(setup, {
       certificate: socket.getPeerX509Certificate()?.raw ?? null,
@@ -111,21 +102,21 @@ function createTls(setup: TlsSetup, log: Log, onSecured: (socket: TLSSocket) => 
   return server;
 }
 
-function createHttp2(listener: RequestListener): Http2Server {
+function createHttp2(listener: RequestListener, limits: WebLimits): Http2Server {
   const server = createHttp2Server(
     {
       settings: {
         enablePush: false,
-        maxConcurrentStreams: MAX_STREAMS,
-        maxHeaderListSize: MAX_HEADER_BYTES,
+        maxConcurrentStreams: limits.maxStreams,
+        maxHeaderListSize: limits.maxHeaderBytes,
       },
     },
     listener,
   );
   server.on('session', (session: ServerHttp2Session) => {
     // Its own deadlines: Node watches those of HTTP/1.1 alone.
-    session.setTimeout(KEEP_ALIVE_TIMEOUT_MS, () => session.close());
-    const silent = setTimeout(() => session.destroy(), HEADERS_TIMEOUT_MS);
+    session.setTimeout(limits.keepAliveTimeoutMs, () => session.close());
+    const silent = setTimeout(() => session.destroy(), limits.headersTimeoutMs);
     session.once('stream', () => clearTimeout(silent));
     session.once('close', () => clearTimeout(silent));
   });

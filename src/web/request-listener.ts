@@ -9,9 +9,6 @@ import { discardBody, refuse } from './request-guard.ts';
 import type { Refusal } from './request-guard.ts';
 import type { Delivery, Fetch } from './routes.ts';
 
-/** How long a client may take to read an answer: more than any scrape_timeout that makes sense. */
-const RESPONSE_TIMEOUT_MS = 30_000;
-
 export type Incoming = IncomingMessage | Http2ServerRequest;
 export type Outgoing = ServerResponse | Http2ServerResponse;
 export type RequestListener = (incoming: Incoming, outgoing: Outgoing) => void;
@@ -21,6 +18,7 @@ export interface RequestListenerOptions {
   readonly connections: Connections;
   /** TLS is asked for now; it may not have been when the connection was made. */
   readonly requiresTls: () => boolean;
+  readonly responseTimeoutMs: number;
   readonly log: Log;
 }
 
@@ -36,7 +34,7 @@ export function createRequestListener(options: RequestListenerOptions): RequestL
     },
   );
   return (incoming, outgoing) => {
-    deliveries.set(outgoing, followDelivery(incoming, outgoing, options.connections));
+    deliveries.set(outgoing, followDelivery(incoming, outgoing, options));
     const refusal =
       options.requiresTls() && !isEncrypted(incoming)
         ? { status: 400 as const, reason: 'Client sent an HTTP request to an HTTPS server.' }
@@ -54,7 +52,7 @@ export function createRequestListener(options: RequestListenerOptions): RequestL
 function followDelivery(
   incoming: Incoming,
   outgoing: Outgoing,
-  connections: Connections,
+  { connections, responseTimeoutMs }: RequestListenerOptions,
 ): Delivery {
   const listeners: ((complete: boolean) => void)[] = [];
   let ended = false;
@@ -66,7 +64,7 @@ function followDelivery(
     const complete = isComplete(outgoing);
     for (const listener of listeners) listener(complete);
   };
-  const deadline = setTimeout(() => outgoing.destroy(), RESPONSE_TIMEOUT_MS);
+  const deadline = setTimeout(() => outgoing.destroy(), responseTimeoutMs);
   const finished = connections.begin(incoming.socket, end);
   outgoing.once('close', end);
   return { onEnd: (listener) => listeners.push(listener) };

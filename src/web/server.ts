@@ -5,15 +5,14 @@
 import type { Server } from 'node:http';
 import type { Log } from '../log.ts';
 import { createConnections } from './connections.ts';
+import { WEB_LIMITS } from './limits.ts';
+import type { WebLimits } from './limits.ts';
 import { createProtocolServer } from './protocols.ts';
 import { protect } from './protection.ts';
 import { createRequestListener } from './request-listener.ts';
 import type { Fetch } from './routes.ts';
 import type { TlsSetup } from './tls-section.ts';
 import type { WebConfigFile } from './web-config-file.ts';
-
-/** Far more than the scrapers, probes and browsers of one exporter; the longest idle makes room. */
-const MAX_CONNECTIONS = 512;
 
 export interface ListenAddress {
   /** As the user wrote it, for messages. */
@@ -31,6 +30,8 @@ export interface ServerOptions {
   readonly webConfig: WebConfigFile | null;
   readonly nowMs: () => number;
   readonly log: Log;
+  /** Default `WEB_LIMITS`. */
+  readonly limits?: WebLimits;
 }
 
 export interface RunningServer {
@@ -47,23 +48,25 @@ export class ListenError extends Error {
 
 /** Listens on all addresses, or on none: throws a `ListenError` for the first that fails. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  const connections = createConnections(MAX_CONNECTIONS);
+  const { limits = WEB_LIMITS, log } = options;
+  const connections = createConnections(limits.maxConnections);
   const tls = followTls(options.webConfig, () => connections.retire());
   const listener = createRequestListener({
     fetch: protect(options.fetch, options),
     connections,
     requiresTls: () => tls() !== null,
-    log: options.log,
+    responseTimeoutMs: limits.responseTimeoutMs,
+    log,
   });
   const servers: Server[] = [];
   try {
     for (const address of options.addresses) {
-      const server = createProtocolServer({ connections, listener, tls, log: options.log });
+      const server = createProtocolServer({ connections, listener, tls, limits, log });
       await listen(server, address);
       // Accepting can fail later (no file descriptors left): that must not end the process.
-      server.on('error', (err) => options.log.warn('Could not accept a connection', { err }));
+      server.on('error', (err) => log.warn('Could not accept a connection', { err }));
       servers.push(server);
-      options.log.info('Listening on', {
+      log.info('Listening on', {
         address: actualAddress(server),
         tls: tls() !== null,
         http2: tls()?.options.ALPNProtocols.includes('h2') ?? false,
