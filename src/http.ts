@@ -5,10 +5,15 @@
  */
 import { Agent, type Dispatcher, ProxyAgent, request as undiciRequest } from 'undici';
 import type { FailureReason, HttpAnswer, Peer } from './request-error.ts';
-import { networkFailure, RequestError, statusFailure } from './request-error.ts';
+import { DeadlinePassed, networkFailure } from './network-failure.ts';
+import { RequestError, statusFailure } from './request-error.ts';
 
 /** The seam: a request sent, an answer whose body has not been read. Rejects where there was no answer. */
-export type Transport = (request: TransportRequest) => Promise<TransportResponse>;
+export interface Transport {
+  (request: TransportRequest): Promise<TransportResponse>;
+  /** Host and port of the proxy it goes through, without userinfo. */
+  readonly proxyHost?: string;
+}
 export interface TransportRequest {
   readonly url: URL;
   readonly method: string;
@@ -23,7 +28,7 @@ export interface TransportResponse {
   readonly body: AsyncIterable<Uint8Array>;
 }
 
-/** Time as a parameter. `sleep` rejects with the signal's reason when that aborts. */
+/** Time as a parameter. `sleep` rejects when the signal aborts. */
 export interface Clock {
   readonly nowMs: () => number;
   readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
@@ -111,8 +116,18 @@ async function requestWithRetries(options: HttpOptions, call: HttpCall): Promise
         reason: error.reason,
         waitMs: decision.waitMs,
       });
-      await clock.sleep(decision.waitMs, call.signal);
+      await pause(clock, decision.waitMs, call.signal);
     }
+  }
+}
+
+/** Sleeps; an abort rejects with the signal's own reason, where Node's timers reject with their own error. */
+async function pause(clock: Clock, ms: number, signal: AbortSignal | undefined): Promise<void> {
+  try {
+    await clock.sleep(ms, signal);
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
   }
 }
 
@@ -157,15 +172,16 @@ export function decideRetry(input: {
 }
 
 async function attemptOnce(options: HttpOptions, call: HttpCall): Promise<HttpAnswer> {
+  const { transport, peer, timeoutMs } = options;
   const startedAtMs = options.clock.nowMs();
   let code: number | 'error' = 'error';
   try {
-    const answer = await withDeadline(options.timeoutMs, call.signal, (signal) =>
+    const answer = await withDeadline(timeoutMs, call.signal, (signal) =>
       exchange(options, call, signal),
     );
     code = answer.status;
     if (isExpected(call, answer.status)) return answer;
-    throw statusFailure(call, options.peer, answer);
+    throw statusFailure(call, peer, answer);
   } catch (error) {
     if (error instanceof RequestError) {
       code = error.status ?? 'error';
@@ -173,7 +189,7 @@ async function attemptOnce(options: HttpOptions, call: HttpCall): Promise<HttpAn
     }
     call.signal?.throwIfAborted();
     if (isBug(error)) throw error;
-    throw networkFailure(call, options.peer, error, options.timeoutMs);
+    throw networkFailure(error, { call, peer, timeoutMs, proxyHost: transport.proxyHost });
   } finally {
     const seconds = Math.max(0, options.clock.nowMs() - startedAtMs) / 1000;
     options.onRequest?.({ endpoint: call.endpoint, code, seconds });
@@ -237,11 +253,6 @@ function oversized(call: HttpCall, peer: Peer, status: number, maxBytes: number)
   });
 }
 
-/** Thrown into an attempt that took too long; `networkFailure` turns it into the reason `timeout`. */
-export class DeadlinePassed extends Error {
-  override readonly name = 'DeadlinePassed';
-}
-
 /**
  * Runs `work` under one deadline and the caller's signal. A real timer, not the clock parameter: it guards
  * against a network that hangs, which no simulated clock does, and must fire when nothing else happens.
@@ -290,7 +301,7 @@ export function createRateLimiter(requestsPerMinute: number, clock: Clock): Rate
       if (waitMs <= 0) return;
       // A wall clock set back must not stop us for hours: then the bucket starts anew.
       if (waitMs > MINUTE_MS) fullAtMs = nowMs + burst * intervalMs;
-      await clock.sleep(Math.min(waitMs, MINUTE_MS), signal);
+      await pause(clock, Math.min(waitMs, MINUTE_MS), signal);
     },
   };
 }
@@ -336,7 +347,10 @@ export function undiciTransport(options: {
       body: response.body,
     };
   };
-  return Object.assign(transport, { close: () => dispatcher.close() });
+  return Object.assign(transport, {
+    close: () => dispatcher.close(),
+    ...(options.proxyUrl === undefined ? {} : { proxyHost: new URL(options.proxyUrl).host }),
+  });
 }
 
 function createDispatcher(options: {

@@ -25,8 +25,6 @@ export interface Peer {
   readonly credentialsSetting: string;
   /** `jim.proxy_url`. */
   readonly proxySetting: string;
-  /** Host and port of the proxy in use, without userinfo. */
-  readonly proxyHost?: string;
   /** What the credentials must be allowed to do: `JIM's Administrator role`. */
   readonly neededRole: string;
 }
@@ -47,6 +45,15 @@ export interface HttpAnswer {
   readonly receivedAtMs: number;
 }
 
+/** The parts of a failure's sentence. */
+export interface Failure {
+  readonly reason: FailureReason;
+  /** What happened: the middle of the sentence, without a full stop. */
+  readonly what: string;
+  /** What to do: whole sentences. */
+  readonly advice: string;
+}
+
 export class RequestError extends Error {
   override readonly name = 'RequestError';
   readonly reason: FailureReason;
@@ -57,18 +64,15 @@ export class RequestError extends Error {
   /** A row of the answer contradicted the filter that was asked for: the server does not filter. */
   readonly filterViolated: boolean;
 
-  constructor(failure: {
-    readonly call: Question;
-    readonly reason: FailureReason;
-    /** What happened: the middle of the sentence, without a full stop. */
-    readonly what: string;
-    /** What to do: whole sentences. */
-    readonly advice: string;
-    readonly status?: number;
-    readonly retryAfterMs?: number | undefined;
-    readonly filterViolated?: boolean;
-    readonly cause?: unknown;
-  }) {
+  constructor(
+    failure: Failure & {
+      readonly call: Question;
+      readonly status?: number;
+      readonly retryAfterMs?: number | undefined;
+      readonly filterViolated?: boolean;
+      readonly cause?: unknown;
+    },
+  ) {
     const { call, what, advice } = failure;
     super(`${call.method} ${displayUrl(call.url)} failed: ${what}. ${advice}`, {
       cause: failure.cause,
@@ -84,12 +88,6 @@ export class RequestError extends Error {
 export function displayUrl(url: URL): string {
   return `${url.origin}${url.pathname}`;
 }
-
-type Failure = {
-  readonly reason: FailureReason;
-  readonly what: string;
-  readonly advice: string;
-};
 
 /** An answer whose status is no answer to the question. */
 export function statusFailure(call: Question, peer: Peer, answer: HttpAnswer): RequestError {
@@ -142,7 +140,13 @@ function describeStatus(peer: Peer, answer: HttpAnswer, retryAfterMs: number | u
       advice: `Set ${peer.urlSetting} to the final address.`,
     };
   }
-  if (status === 407) return proxyRefusal(peer, status);
+  if (status === 407) {
+    return {
+      reason: 'unreachable',
+      what: 'the proxy wants other credentials (407)',
+      advice: `Check ${peer.proxySetting}, its user name and password.`,
+    };
+  }
   if (status === 400) {
     return {
       reason: 'bad_response',
@@ -154,14 +158,6 @@ function describeStatus(peer: Peer, answer: HttpAnswer, retryAfterMs: number | u
     reason: 'bad_response',
     what: `${said} with ${describeBody(answer)}`,
     advice: `Check that ${peer.urlSetting} is ${peer.name}'s address, with its path if it has one.`,
-  };
-}
-
-function proxyRefusal(peer: Peer, status: string | number): Failure {
-  return {
-    reason: 'unreachable',
-    what: `the proxy ${peer.proxyHost ?? ''} refused to connect (${status})`.replace('  ', ' '),
-    advice: `Check ${peer.proxySetting}, its user name and password, and what the proxy allows.`,
   };
 }
 
@@ -198,131 +194,10 @@ export function retryAfterOf(
   const value = answer.headers['retry-after']?.trim();
   if (value === undefined || value === '') return undefined;
   if (/^\d{1,9}$/.test(value)) return Math.min(Number(value) * 1000, MAX_RETRY_AFTER_MS);
-  const untilMs = Date.parse(value);
+  // Date.parse alone would take `-5` for a year.
+  const untilMs = /^[A-Z][a-z]{2,8},/.test(value) ? Date.parse(value) : Number.NaN;
   if (Number.isNaN(untilMs)) return undefined;
   const saidAtMs = Date.parse(answer.headers['date'] ?? '');
   const fromMs = Number.isNaN(saidAtMs) ? answer.receivedAtMs : saidAtMs;
   return Math.min(Math.max(0, untilMs - fromMs), MAX_RETRY_AFTER_MS);
 }
-
-/** No answer, or only a part of one: the transport rejected with `cause`. */
-export function networkFailure(
-  call: Question,
-  peer: Peer,
-  cause: unknown,
-  timeoutMs: number,
-): RequestError {
-  return new RequestError({ call, ...describeCause(call, peer, cause, timeoutMs), cause });
-}
-
-function describeCause(call: Question, peer: Peer, cause: unknown, timeoutMs: number): Failure {
-  const name = cause instanceof Error ? cause.name : '';
-  if (name === 'DeadlinePassed') {
-    return {
-      reason: 'timeout',
-      what: `no complete answer within ${timeoutMs / 1000} s`,
-      advice: `${peer.name} or the network is too slow, or the timeout is too short.`,
-    };
-  }
-  const code = errorCode(cause);
-  if (code === 'UND_ERR_ABORTED') return proxyRefusal(peer, proxyStatus(cause));
-  const via = peer.proxyHost === undefined ? '' : ` through the proxy ${peer.proxyHost}`;
-  const known = NETWORK_FAILURES.find((entry) => entry.codes.test(code));
-  if (known === undefined) {
-    return {
-      reason: 'unreachable',
-      what: `the connection${via} failed (${code === '' ? 'no error code' : code})`,
-      advice: `Check ${peer.urlSetting} and the network.`,
-    };
-  }
-  return {
-    reason: known.reason,
-    what: `${known.what(call.url)}${via} (${code})`,
-    advice: known.advice(peer),
-  };
-}
-
-/** undici tells the proxy's status only in its message. */
-function proxyStatus(cause: unknown): string {
-  const status = cause instanceof Error ? /\((\d{3})\)/.exec(cause.message)?.[1] : undefined;
-  return status ?? 'no status';
-}
-
-function errorCode(cause: unknown): string {
-  return cause instanceof Error && 'code' in cause && typeof cause.code === 'string'
-    ? cause.code
-    : '';
-}
-
-/** Codes of Node, OpenSSL and undici, the first match counts. */
-const NETWORK_FAILURES: ReadonlyArray<{
-  readonly codes: RegExp;
-  readonly reason: FailureReason;
-  readonly what: (url: URL) => string;
-  readonly advice: (peer: Peer) => string;
-}> = [
-  {
-    codes: /^ECONNREFUSED$/,
-    reason: 'unreachable',
-    what: (url) => `nothing listens on ${url.host}`,
-    advice: (peer) => `Check ${peer.urlSetting} and that ${peer.name} is running.`,
-  },
-  {
-    codes: /^(ENOTFOUND|EAI_AGAIN)$/,
-    reason: 'unreachable',
-    what: (url) => `the name ${url.hostname} cannot be resolved`,
-    advice: (peer) => `Check the host in ${peer.urlSetting} and the DNS of this machine.`,
-  },
-  {
-    codes: /^(EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL)$/,
-    reason: 'unreachable',
-    what: (url) => `there is no route to ${url.host}`,
-    advice: (peer) => `Check ${peer.urlSetting}, the network and the firewall.`,
-  },
-  {
-    codes: /^(UND_ERR_CONNECT_TIMEOUT|ETIMEDOUT)$/,
-    reason: 'timeout',
-    what: (url) => `no connection to ${url.host}`,
-    advice: (peer) => `Check ${peer.urlSetting}, the network and the firewall.`,
-  },
-  {
-    codes: /^(CERT_HAS_EXPIRED|CERT_NOT_YET_VALID)$/,
-    reason: 'unreachable',
-    what: (url) => `the certificate of ${url.host} is out of its time`,
-    advice: () => `Renew it, and check the clocks of both machines.`,
-  },
-  {
-    codes: /^ERR_TLS_CERT_ALTNAME_INVALID$/,
-    reason: 'unreachable',
-    what: (url) => `the certificate of ${url.host} is for another name`,
-    advice: (peer) =>
-      `Use a name from the certificate in ${peer.urlSetting}, or set server_name in ${peer.tlsSetting}.`,
-  },
-  {
-    codes:
-      /^(DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_\w+|CERT_\w+|INVALID_CA)$/,
-    reason: 'unreachable',
-    what: (url) => `the certificate of ${url.host} is not trusted`,
-    advice: (peer) => `Set ca_file in ${peer.tlsSetting} to the authority that signed it.`,
-  },
-  {
-    codes: /^(EPROTO|ERR_SSL_\w+|ERR_TLS_\w+)$/,
-    reason: 'unreachable',
-    what: (url) => `no TLS connection to ${url.host} could be agreed on`,
-    advice: (peer) =>
-      `Check whether ${peer.urlSetting} should begin with http instead of https, and ${peer.tlsSetting}.`,
-  },
-  {
-    codes: /^(HPE_\w+|UND_ERR_HEADERS_OVERFLOW)$/,
-    reason: 'bad_response',
-    what: (url) => `${url.host} does not answer in HTTP`,
-    advice: (peer) =>
-      `Check the port in ${peer.urlSetting}, and whether it should begin with https instead of http.`,
-  },
-  {
-    codes: /^(ECONNRESET|EPIPE|UND_ERR_SOCKET|UND_ERR_RES_CONTENT_LENGTH_MISMATCH)$/,
-    reason: 'unreachable',
-    what: () => `the connection was closed before the answer was complete`,
-    advice: (peer) => `Look into the logs of ${peer.name} and of any proxy before it.`,
-  },
-];
