@@ -44,7 +44,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   web: ['metrics/publication.ts', 'config'],
   jim: ['http.ts', 'request-error.ts'],
   'surroundings.ts': ['http.ts'],
-  'http.ts': ['request-error.ts'],
+  'http.ts': ['network-failure.ts', 'request-error.ts'],
+  'network-failure.ts': ['request-error.ts'],
   'build-stamp.ts': ['build-info.ts'],
 };
 
