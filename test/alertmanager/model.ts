@@ -25,6 +25,8 @@ export class ModelAlertmanager {
   isUp = true;
   /** All notifications of each identity, oldest first, with the (true) time. */
   readonly notices = new Map<string, { readonly notice: Notice; readonly atMs: number }[]>();
+  /** When each identity was last posted to it as firing (true time). */
+  readonly postedFiringMs = new Map<string, number>();
   readonly #time: VirtualTime;
   #stored = new Map<string, Stored>();
   /** Each group's process; a new object stops the old ones. */
@@ -99,6 +101,7 @@ export class ModelAlertmanager {
     const key = identityKey(wire.labels);
     const posted = { startsAtMs: Date.parse(wire.startsAt), endsAtMs: Date.parse(wire.endsAt) };
     if (!(posted.startsAtMs <= posted.endsAtMs)) throw new Error('start after end');
+    if (!this.#hasEnded(posted)) this.postedFiringMs.set(key, this.#time.nowMs);
     const old = this.#stored.get(key);
     this.#stored.set(
       key,
