@@ -84,7 +84,7 @@ export interface Http {
 }
 
 /** JIM's largest answer, 100 detailed rows, is some 100 kB; a configuration snapshot may be large. */
-export const MAX_BODY_BYTES = 16 * 1024 * 1024;
+const MAX_BODY_BYTES = 16 * 1024 * 1024;
 /** One try and two repetitions outlast a dropped connection or a restart of a proxy, and no more. */
 const MAX_ATTEMPTS = 3;
 

@@ -104,7 +104,7 @@ export interface JimClient {
 }
 
 /** JIM's own limit: larger sizes are silently clamped to it (jim-api, 1.1). */
-export const MAX_PAGE_SIZE = 100;
+const MAX_PAGE_SIZE = 100;
 
 /** A moment that no row reaches: whoever filters by it answers with no rows. */
 const NEVER = '9999-01-01T00:00:00Z';

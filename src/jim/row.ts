@@ -164,11 +164,11 @@ export function readTimespan(value: unknown): Micros | null | undefined {
 }
 
 /** An enum member, known to us or not. */
-export function isWord(value: unknown): value is string {
+function isWord(value: unknown): value is string {
   return typeof value === 'string' && value !== '';
 }
 
-export function isTextOrNull(value: unknown): value is string | null {
+function isTextOrNull(value: unknown): value is string | null {
   return value === null || typeof value === 'string';
 }
 

@@ -31,7 +31,7 @@ export const TARGET_TYPES: ReadonlySet<string> = new Set([
   'PasswordSynchronisation',
 ]);
 
-export const OPERATIONS: ReadonlySet<string> = new Set([
+const OPERATIONS: ReadonlySet<string> = new Set([
   'Create',
   'Read',
   'Update',
@@ -48,7 +48,7 @@ export const OPERATIONS: ReadonlySet<string> = new Set([
   'SchemaRefreshRemoval',
 ]);
 
-export const RUN_TYPES: ReadonlySet<string> = new Set([
+const RUN_TYPES: ReadonlySet<string> = new Set([
   'NotSet',
   'FullImport',
   'DeltaImport',
@@ -57,7 +57,7 @@ export const RUN_TYPES: ReadonlySet<string> = new Set([
   'Export',
 ]);
 
-export const ERROR_TYPES: ReadonlySet<string> = new Set([
+const ERROR_TYPES: ReadonlySet<string> = new Set([
   'NotSet',
   'AmbiguousMatch',
   'CouldNotMatchObjectType',
