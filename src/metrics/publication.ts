@@ -64,20 +64,22 @@ export function createPublication(options: PublicationOptions): Publication {
   };
 
   const showWaiting = async (): Promise<void> => {
-    while (waiting !== null) {
-      const snapshot: Snapshot = waiting;
-      waiting = null;
-      // One at a time, so that none overtakes another.
-      await show(snapshot);
+    try {
+      while (waiting !== null) {
+        const snapshot: Snapshot = waiting;
+        waiting = null;
+        // One at a time, so that none overtakes another.
+        await show(snapshot);
+      }
+    } finally {
+      working = null;
     }
   };
 
   return {
     publish: (snapshot) => {
       waiting = snapshot;
-      working ??= showWaiting().finally(() => {
-        working = null;
-      });
+      working ??= showWaiting();
       return working;
     },
     current: () => current,
