@@ -55,13 +55,21 @@ export function problem(
 
 /** No key, or none that JIM accepts: written by the sign-in challenge, cookies and all. */
 export function unauthorized(nonce: string): Answer {
-  const cookie = `.AspNetCore.Correlation.${nonce}=N; path=/signin-oidc; secure; samesite=none; httponly`;
   return {
     status: 401,
-    headers: [JSON_TYPE, ['Set-Cookie', cookie]],
+    headers: [JSON_TYPE, ...challengeCookies(nonce)],
     body: JSON.stringify({ error: 'Unauthorized', message: 'Authentication required' }),
     fromAction: false,
   };
+}
+
+/** A client that keeps cookies collects two a request. */
+function challengeCookies(nonce: string): ReadonlyArray<readonly [string, string]> {
+  const rest = 'path=/signin-oidc; secure; samesite=none; httponly';
+  return [
+    ['Set-Cookie', `.AspNetCore.OpenIdConnect.Nonce.${nonce}=N; ${rest}`],
+    ['Set-Cookie', `.AspNetCore.Correlation.${nonce}=N; ${rest}`],
+  ];
 }
 
 /** A good key without the Administrator role. */
@@ -99,12 +107,13 @@ export function html(): Answer {
 }
 
 /** What lies outside the API wants a signed-in person. */
-export function signIn(): Answer {
+export function signIn(nonce: string): Answer {
   return {
     status: 302,
     headers: [
       ['Content-Length', '0'],
       ['Location', 'https://sign-in.example/authorize'],
+      ...challengeCookies(nonce),
     ],
     body: '',
     fromAction: false,
@@ -129,6 +138,7 @@ export function toResponse(answer: Answer, dialect: Dialect, dateMicros: number)
   if (first !== undefined) headers.push([...first]);
   headers.push(['Date', new Date(dateMicros / MICROS_PER_MS).toUTCString()], ['Server', 'Kestrel']);
   for (const header of others) headers.push([...header]);
+  if (answer.body !== '') headers.push(['Transfer-Encoding', 'chunked']);
   if (dialect.securityHeaders) for (const header of SECURITY_HEADERS) headers.push([...header]);
   if (answer.fromAction) headers.push(['api-supported-versions', '1.0']);
   return new Response(answer.body === '' ? null : answer.body, { status: answer.status, headers });

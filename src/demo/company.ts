@@ -120,20 +120,24 @@ function configure(world: World, random: Random, timetables: Map<string, Timetab
     targetType: string,
     operation: string,
     targetName: string,
-    targetContext: string | null = null,
+    of: Pick<ConfigurationChange, 'targetContext' | 'connectedSystemId'> = {},
   ): void => {
-    const named = { targetType, operation, targetName, targetContext };
+    const named = { targetType, operation, targetName, ...of };
     changeConfiguration(world, random, named, ADMINISTRATOR);
   };
-  for (const system of world.systems) {
-    change('ConnectedSystem', 'Create', system.name);
-    change('ConnectedSystem', 'ImportSchema', system.name);
-    for (const profile of system.runProfiles) {
-      change('ConnectedSystemRunProfile', 'Create', profile.name, system.name);
+  for (const { id, name, runProfiles } of world.systems) {
+    const itself = { connectedSystemId: id };
+    const within = { targetContext: name, connectedSystemId: id };
+    change('ConnectedSystem', 'Create', name, itself);
+    change('ConnectedSystem', 'ImportSchema', name, itself);
+    for (const profile of runProfiles) {
+      change('ConnectedSystemRunProfile', 'Create', profile.name, within);
     }
-    change('SynchronisationRule', 'Create', `${system.name} Rule`, system.name);
-    change('SynchronisationRule', 'Create', 'Mapping to Display Name', `${system.name} Rule`);
-    change('ObjectMatchingRule', 'Create', 'Rule for person', system.name);
+    change('SynchronisationRule', 'Create', `${name} Rule`, within);
+    change('SynchronisationRule', 'Create', 'Mapping to Display Name', {
+      targetContext: `${name} Rule`,
+    });
+    change('ObjectMatchingRule', 'Create', 'Rule for person', within);
   }
   if (world.dialect.laterNames) {
     for (const schedule of world.schedules) change('Schedule', 'Create', schedule.name);

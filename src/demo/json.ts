@@ -116,7 +116,7 @@ export function detail(row: WorldRow, dialect: Dialect, dates: DateStyle): Field
     connectedSystemRunType: row.runType,
     connectedSystemId: row.connectedSystemId,
     connectedSystemRunProfileId: row.connectedSystemRunProfileId,
-    syncRuleId: null,
+    syncRuleId: row.syncRuleId,
     metaverseObjectId: null,
     exampleDataTemplateId: null,
     executionStats: isRunProfile ? stats(row, dialect) : null,
@@ -143,7 +143,17 @@ function snapshotOf(row: WorldRow): Json {
     objectGuidId: null,
     objectKey: null,
     objectName: row.targetName,
-    root: null,
+    root: {
+      key: row.targetType,
+      label: row.targetType,
+      nodeType: 'Object',
+      value: null,
+      displayValue: null,
+      isSecret: false,
+      itemId: null,
+      itemGuidId: null,
+      children: [],
+    },
   };
 }
 

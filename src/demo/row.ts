@@ -137,6 +137,8 @@ export interface WorldRow {
   readonly parentActivityId: string | null;
   readonly connectedSystemId: number | null;
   readonly connectedSystemRunProfileId: number | null;
+  /** Called so before and after the rename of rules. */
+  readonly syncRuleId: number | null;
   readonly warningMessage: string | null;
   readonly errorMessage: string | null;
   readonly stats: RowStats;
@@ -209,6 +211,7 @@ export const BLANK_ROW: Omit<WorldRow, 'id' | 'created' | 'executed'> = {
   parentActivityId: null,
   connectedSystemId: null,
   connectedSystemRunProfileId: null,
+  syncRuleId: null,
   warningMessage: null,
   errorMessage: null,
   stats: NO_STATS,

@@ -137,7 +137,7 @@ export function createSimulator(options: SimulatorOptions): Simulator {
   /** Unknown paths below `/api` fall through to the Blazor page, which asks for no key; what looks like a file is missing. */
   const fallThrough = (context: Context): Response => {
     const { path } = context.req;
-    if (!path.startsWith('/api/')) return send(signIn());
+    if (!path.startsWith('/api/')) return send(signIn(world.random.hex(16)));
     const limited = rateRefusal(knownKey(context.req.header('x-api-key')));
     if (limited !== null) return send(limited);
     return send(path.slice(path.lastIndexOf('/')).includes('.') ? empty(404) : html());
