@@ -458,7 +458,7 @@ class Draft {
   /** JIM leaves some rows InProgress for ever: past `open_limit` they are shown apart and asked for once an hour. */
   markOrphans(): void {
     const { nowMs } = this.#observation;
-    for (const [id, open] of [...this.#open.entries()]) {
+    for (const [id, open] of this.#open.entries()) {
       if (open.orphaned || nowMs - open.sinceMs <= this.#limits.openLimitMs) continue;
       this.#open.set(id, { ...open, orphaned: true, nextCheckMs: nowMs + RECHECK_MS });
       this.#events.push({ kind: 'orphaned', id });

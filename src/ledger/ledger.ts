@@ -4,6 +4,7 @@
  *
  * Moments ending in `Ms` are our clock (milliseconds since 1970); `Instant`s are JIM's. They are never mixed.
  */
+import { micros } from '../jim/activity.ts';
 import type { ActivityId, FinishedStatus, Instant, Micros, Outcome } from '../jim/activity.ts';
 
 export interface Ledger {
@@ -318,8 +319,8 @@ export const NO_RUN_TOTALS: RunTotals = {
   statuses: NO_STATUSES,
   errors: 0,
   durationBuckets: [...DURATION_BOUNDS_SECONDS.map(() => 0), 0],
-  durationSum: 0 as Micros,
-  queue: 0 as Micros,
+  durationSum: micros(0),
+  queue: micros(0),
   exemplars: {},
   durationExemplars: {},
 };

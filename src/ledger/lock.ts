@@ -110,12 +110,13 @@ async function readHolder(file: string): Promise<Holder | null> {
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value !== 'object' || value === null) return null;
-    const { token, host, pid, started } = { token: '', host: '', pid: 0, started: null, ...value };
+    const holder: Readonly<Record<string, unknown>> = { ...value };
+    const { token = '', host = '', pid = 0, started = null } = holder;
     return {
       token: String(token),
       host: String(host),
       pid: Number(pid),
-      started: started === null ? null : String(started),
+      started: typeof started === 'string' ? started : null,
     };
   } catch {
     return null;

@@ -9,7 +9,6 @@ import type {
   AuthenticationEvent,
   Birth,
   Cell,
-  CellName,
   Ledger,
   RunAccount,
   RunTotals,
@@ -125,7 +124,7 @@ function addStatuses(a: StatusCounts, b: StatusCounts): StatusCounts {
 }
 
 /** Maps values, returning the same map when none changed. */
-function mapChanged<K extends string | CellName, V>(
+function mapChanged<K extends string, V>(
   map: ReadonlyMap<K, V>,
   change: (value: V) => V,
 ): ReadonlyMap<K, V> {
