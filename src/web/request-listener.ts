@@ -55,14 +55,14 @@ function followDelivery(
   { connections, responseTimeoutMs }: RequestListenerOptions,
 ): Delivery {
   const listeners: ((complete: boolean) => void)[] = [];
+  const isComplete = followCompleteness(incoming, outgoing);
   let ended = false;
   const end = (): void => {
     if (ended) return;
     ended = true;
     clearTimeout(deadline);
     finished();
-    const complete = isComplete(outgoing);
-    for (const listener of listeners) listener(complete);
+    for (const listener of listeners) listener(isComplete());
   };
   const deadline = setTimeout(() => outgoing.destroy(), responseTimeoutMs);
   const finished = connections.begin(incoming.socket, end);
@@ -70,11 +70,19 @@ function followDelivery(
   return { onEnd: (listener) => listeners.push(listener) };
 }
 
-/** All of it was handed to the system. */
-function isComplete(outgoing: Outgoing): boolean {
-  return 'stream' in outgoing
-    ? outgoing.writableEnded && outgoing.stream.rstCode === constants.NGHTTP2_NO_ERROR
-    : outgoing.writableFinished;
+/** Whether, by the end, all of the answer was handed to the system. */
+function followCompleteness(incoming: Incoming, outgoing: Outgoing): () => boolean {
+  if ('stream' in outgoing) {
+    const { stream } = outgoing;
+    return () => stream.writableFinished && stream.rstCode === constants.NGHTTP2_NO_ERROR;
+  }
+  // Node says finished, by event and property, of an answer whose connection broke too. Only at the event,
+  // and before Node itself closes a connection that was to end there, the socket knows better.
+  let complete = false;
+  outgoing.prependOnceListener('finish', () => {
+    complete = !incoming.socket.destroyed;
+  });
+  return () => complete;
 }
 
 function sendRefusal(incoming: Incoming, outgoing: Outgoing, refusal: Refusal): void {

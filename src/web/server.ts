@@ -3,6 +3,7 @@
  * of `routes`; hostile or merely slow clients cost no more than a connection, which has a deadline.
  */
 import type { Server } from 'node:http';
+import { Server as NetServer } from 'node:net';
 import type { Log } from '../log.ts';
 import { createConnections } from './connections.ts';
 import { WEB_LIMITS } from './limits.ts';
@@ -142,7 +143,20 @@ function actualAddress(server: Server): string {
 }
 
 async function closeAll(servers: readonly Server[]): Promise<void> {
-  await Promise.all(
-    servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve()))),
-  );
+  await Promise.all(servers.map(closeGently));
+}
+
+/**
+ * Resolves when the last connection is gone. The HTTP server's own `close` would cut off answers that are
+ * written but not yet read, which it takes for idle; so it only clears up when there are none left.
+ */
+function closeGently(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    Reflect.apply(NetServer.prototype.close, server, [
+      () => {
+        server.close();
+        resolve();
+      },
+    ]);
+  });
 }

@@ -1,6 +1,6 @@
 /** TLS over real sockets: versions, suites, client certificates, HTTP/2, and following the file while serving. */
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { connect as connectHttp2 } from 'node:http2';
+import { connect as connectHttp2, constants } from 'node:http2';
 import { request } from 'node:https';
 import type { RequestOptions } from 'node:https';
 import { connect as connectPlain } from 'node:net';
@@ -65,16 +65,16 @@ function writeConfig(tls: string, rest = ''): void {
 const publication = fakePublication();
 
 /** The port of a server that follows the written configuration. */
-async function serve(tls = '', rest = ''): Promise<number> {
+async function serve(tls = '', rest = '', routes = testRoutes({ publication })): Promise<number> {
   writeConfig(tls, rest);
-  return listen();
+  return listen(routes);
 }
 
-async function listen(): Promise<number> {
+async function listen(routes = testRoutes({ publication })): Promise<number> {
   const clock = (): number => nowMs;
   const server = await startServer({
     addresses: [{ text: '127.0.0.1:0', host: '127.0.0.1', port: 0 }],
-    fetch: testRoutes({ publication }),
+    fetch: routes,
     webConfig: followWebConfig({ path: join(folder, 'web.yml'), nowMs: clock, log: silentLog }),
     nowMs: clock,
     log: silentLog,
@@ -278,6 +278,20 @@ describe('HTTP/2', () => {
     expect(await scrapeHttp2(port, 'HEAD')).toMatchObject({ ':status': 200, body: '' });
     expect(await scrapeHttp2(port, 'POST')).toMatchObject({ ':status': 405 });
     await expect.poll(() => publication.scrapes).toHaveLength(1);
+  });
+
+  test('a stream that is reset in mid-answer frees its place and is no scrape', async () => {
+    const large = fakePublication({ text: 'x'.repeat(20_000_000) });
+    const port = await serve('', '', testRoutes({ publication: large, maxRequests: 1 }));
+    const session = connectHttp2(`https://localhost:${port}`, { ca: ca.cert });
+    const stream = session.request({ ':path': '/metrics' });
+    stream.on('error', () => undefined);
+    await new Promise((resolve) => stream.once('data', resolve));
+    expect((await scrape(port, { method: 'HEAD' })).status).toBe(503);
+    stream.close(constants.NGHTTP2_CANCEL);
+    await expect.poll(async () => (await scrape(port, { method: 'HEAD' })).status).toBe(200);
+    session.destroy();
+    expect(large.scrapes).toEqual([]);
   });
 
   test.each([
