@@ -115,7 +115,7 @@ function readBasicAuth(section: Section): AlertmanagerConfig['basicAuth'] {
   const username = section.required('username', userName, '', 'write the user name');
   const password = section.secret('password', passwordSecret, faultOfPassword);
   if (password === null && !section.isSet('password') && !section.isSet('password_file')) {
-    section.fault('password', 'is missing; write password or password_file');
+    section.missing('password', 'write password or password_file');
   }
   return { username, password: password ?? secretValue(SECRET_MASK) };
 }
@@ -125,7 +125,7 @@ function readAuthorization(section: Section): AlertmanagerConfig['authorization'
   const type = section.value('type', authorizationType, 'Bearer');
   const credentials = section.secret('credentials', headerSecret, faultOfHeaderSecret);
   if (credentials === null && !section.isSet('credentials') && !section.isSet('credentials_file')) {
-    section.fault('credentials', 'is missing; write credentials or credentials_file');
+    section.missing('credentials', 'write credentials or credentials_file');
   }
   return { type, credentials: credentials ?? secretValue(SECRET_MASK) };
 }

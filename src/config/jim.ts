@@ -57,9 +57,9 @@ function apiKeyOf(section: Section, environment: Environment): Secret {
     const credentials = environment['CREDENTIALS_DIRECTORY'] ?? '';
     const credential = join(credentials, SYSTEMD_CREDENTIAL);
     if (credentials !== '' && existsSync(credential)) return secretFile(credential);
-    section.fault(
+    section.missing(
       'api_key',
-      'is missing; name the file that holds it with --jim.api-key-file, JIM_API_KEY_FILE or api_key_file, or give it in the variable JIM_API_KEY',
+      'name the file that holds it with --jim.api-key-file, JIM_API_KEY_FILE or api_key_file, or give it in the variable JIM_API_KEY',
     );
   }
   return secretValue(SECRET_MASK); // the fault keeps this from being used

@@ -57,6 +57,8 @@ export interface Section {
   sections(key: string): readonly Section[];
   isSet(key: string): boolean;
   fault(key: string, message: string): void;
+  /** That a key is not set, and what to do; said only of a section that could be read. */
+  missing(key: string, help: string): void;
   /** The dotted path of a key, as `contradiction` wants it. */
   pathOf(key: string): string;
 }
@@ -76,12 +78,15 @@ export function readSettings(
 
   function whereInFile(path: YamlPath): string {
     const line = file?.lineOf(path) ?? null;
+    if (file !== null && path.length === 0) return file.name;
     return file === null || line === null ? dotted(path) : `${file.name}:${line}: ${dotted(path)}`;
   }
 
-  function sectionAt(path: YamlPath, written: unknown): Section {
+  /** `isSound`: every section around it could be read. */
+  function sectionAt(path: YamlPath, written: unknown, isSound = true): Section {
     const mapping = isMapping(written) ? written : {};
-    if (written !== null && !isMapping(written)) {
+    const isReadable = isSound && (written === null || isMapping(written));
+    if (isSound && !isReadable) {
       fault(
         path,
         `${shown(written)} is no section; write its keys below it, each on an indented line`,
@@ -119,7 +124,7 @@ export function readSettings(
       required(key, parser, placeholder, help) {
         const here = find(key);
         if (here !== null) return parse(key, here, parser, placeholder);
-        fault(at(key), `is missing; ${help}`);
+        section.missing(key, help);
         return placeholder;
       },
       secret(key, parser, faultOf) {
@@ -137,7 +142,7 @@ export function readSettings(
         }
         return null;
       },
-      section: (key) => sectionAt(at(key), inFile(key)?.value ?? null),
+      section: (key) => sectionAt(at(key), inFile(key)?.value ?? null, isReadable),
       sections(key) {
         const list = inFile(key)?.value ?? [];
         if (!Array.isArray(list)) {
@@ -148,6 +153,9 @@ export function readSettings(
       },
       isSet: (key) => find(key) !== null,
       fault: (key, message) => fault(at(key), message),
+      missing(key, help) {
+        if (isReadable) fault(at(key), `is missing; ${help}`);
+      },
       pathOf: (key) => dotted(at(key)),
     };
     return section;

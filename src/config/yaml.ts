@@ -1,5 +1,5 @@
 /** Reads YAML text strictly into plain values, and remembers where each stands. The only place that knows the YAML library. */
-import { LineCounter, isMap, isNode, isSeq, parseDocument } from 'yaml';
+import { LineCounter, isMap, isNode, isSeq, parseDocument, visit } from 'yaml';
 import type { ErrorCode } from 'yaml';
 
 /** A path into the values: keys and list positions. */
@@ -38,6 +38,16 @@ export function parseYaml(text: string): ParsedYaml {
       })),
     };
   }
+  const danglingAliases: YamlFault[] = [];
+  visit(document, {
+    Alias(_, alias) {
+      if (alias.resolve(document) !== undefined) return;
+      const line = alias.range ? lineAt(alias.range[0]) : null;
+      danglingAliases.push({ line, message: sentenceOf('BAD_ALIAS') });
+    },
+  });
+  if (danglingAliases.length > 0) return { ok: false, faults: danglingAliases };
+
   let value: unknown;
   try {
     value = document.toJS();
