@@ -87,6 +87,11 @@ export interface JimClient {
   progress(id: ActivityId, options?: CallOptions): Promise<wire.Progress | 'not_found'>;
   workerTasks(options?: PageOptions): Promise<Page<state.WorkerTask>>;
   schedules(options?: PageOptions): Promise<Page<state.Schedule>>;
+  /** Which run profiles a schedule runs. */
+  scheduleSteps(
+    id: string,
+    options?: CallOptions,
+  ): Promise<readonly state.PlannedStep[] | 'not_found'>;
   /** Newest first. */
   scheduleExecutions(options?: PageOptions): Promise<Page<state.ScheduleExecution>>;
   scheduleExecution(
@@ -109,6 +114,9 @@ const MAX_PAGE_SIZE = 100;
 /** A moment that no row reaches: whoever filters by it answers with no rows. */
 const NEVER = '9999-01-01T00:00:00Z';
 
+/** JIM leaves the code of its own error envelope empty where a schedule or its execution is unknown. */
+const SCHEDULE_NOT_FOUND = ['NOT_FOUND', ''];
+
 const ACTIVITIES = '/api/v1/activities';
 
 export function createJimClient(options: AskOptions): JimClient {
@@ -118,11 +126,15 @@ export function createJimClient(options: AskOptions): JimClient {
     (await ask(call)).read(reader);
 
   /** For the questions that JIM may answer with "no such id". */
-  const lookUp = async <T>(call: Asking, reader: Reader<T>): Promise<T | 'not_found'> => {
+  const lookUp = async <T>(
+    call: Asking,
+    reader: Reader<T>,
+    notFoundCodes: readonly string[] = ['NOT_FOUND'],
+  ): Promise<T | 'not_found'> => {
     const asked = await ask({ ...call, expected: [404] });
     if (asked.answer.status !== 404) return asked.read(reader);
     // Any other 404 comes from a proxy or a wrong path, and must not make an Activity vanish.
-    if (wire.readErrorCode(asked.json()) === 'NOT_FOUND') return 'not_found';
+    if (notFoundCodes.includes(wire.readErrorCode(asked.json()) ?? 'none')) return 'not_found';
     throw asked.fault("it is a 404 without JIM's code NOT_FOUND");
   };
 
@@ -193,12 +205,19 @@ export function createJimClient(options: AskOptions): JimClient {
 
     workerTasks: (call) => tell(pageOf('/api/v1/worker-tasks', call), state.readWorkerTasks),
     schedules: (call) => tell(pageOf('/api/v1/schedules', call), state.readSchedules),
+    scheduleSteps: (id, call) =>
+      lookUp(
+        { endpoint: '/api/v1/schedules/{id}', values: { id }, ...call },
+        state.readScheduleSteps,
+        SCHEDULE_NOT_FOUND,
+      ),
     scheduleExecutions: (call) =>
       tell(pageOf('/api/v1/schedule-executions', call), state.readScheduleExecutions),
     scheduleExecution: (id, call) =>
       lookUp(
         { endpoint: '/api/v1/schedule-executions/{id}', values: { id }, ...call },
         state.readScheduleExecution,
+        SCHEDULE_NOT_FOUND,
       ),
     connectedSystems: (call) =>
       tell(pageOf('/api/v1/synchronisation/connected-systems', call), state.readConnectedSystems),

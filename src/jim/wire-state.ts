@@ -55,6 +55,24 @@ const schedule = z
   }));
 export const readSchedules = readPageOf(schedule);
 
+/** What one step of a schedule runs; both null for steps that run no run profile. */
+export interface PlannedStep {
+  readonly stepIndex: number;
+  readonly connectedSystemId: number | null;
+  readonly runProfileId: number | null;
+}
+
+const scheduleSteps = z
+  .object({
+    steps: z.array(z.object({ stepIndex: count, connectedSystemId: number, runProfileId: number })),
+  })
+  .transform(({ steps }): readonly PlannedStep[] => steps);
+
+/** `/schedules/{id}`, for its steps: the list has only their number. */
+export function readScheduleSteps(value: unknown): Reading<readonly PlannedStep[]> {
+  return read(scheduleSteps, value);
+}
+
 export interface ScheduleExecution {
   readonly id: string;
   readonly scheduleId: string | null;
