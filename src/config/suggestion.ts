@@ -20,18 +20,27 @@ function plain(word: string): string {
   return word.toLowerCase().replaceAll(/[-_.]/g, '');
 }
 
-/** Levenshtein: insertions, deletions and replacements of one character. */
+/** Insertions, deletions and replacements of one character, and swaps of two neighbours (optimal string alignment). */
 function editDistance(a: string, b: string): number {
-  let above = Array.from({ length: b.length + 1 }, (_, column) => column);
-  for (const [row, character] of [...a].entries()) {
-    const current = [row + 1];
-    for (let column = 0; column < b.length; column += 1) {
-      const replace = (above[column] ?? 0) + (character === b[column] ? 0 : 1);
-      const remove = (above[column + 1] ?? 0) + 1;
-      const insert = (current[column] ?? 0) + 1;
-      current.push(Math.min(replace, remove, insert));
+  let twoAbove: readonly number[] = [];
+  let above: readonly number[] = Array.from({ length: b.length + 1 }, (_, column) => column);
+  for (let row = 1; row <= a.length; row += 1) {
+    const current = [row];
+    for (let column = 1; column <= b.length; column += 1) {
+      const at = (line: readonly number[], index: number): number => line[index] ?? Infinity;
+      const isSame = a[row - 1] === b[column - 1];
+      const isSwap = a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1];
+      current.push(
+        Math.min(
+          at(above, column - 1) + (isSame ? 0 : 1),
+          at(above, column) + 1,
+          at(current, column - 1) + 1,
+          isSwap ? at(twoAbove, column - 2) + 1 : Infinity,
+        ),
+      );
     }
+    twoAbove = above;
     above = current;
   }
-  return above[b.length] ?? 0;
+  return above[b.length] ?? Infinity;
 }
