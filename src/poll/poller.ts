@@ -119,6 +119,8 @@ const VERSION_MAX_AGE_MS = 3_600_000;
 const BATCH_PAGES = 10;
 /** Pages of gaps read in one poll, so that newer rows are not kept waiting. */
 const MAX_GAP_PAGES = 100;
+/** Pages beyond its turn that a reading may take to get past rows of one instant. */
+const MAX_EXTRA_PAGES = 3;
 /** JIM's default retention of the rows we count (jim-api, section 7): a longer outage may have lost some unseen. */
 const RETENTION: number = 90 * 86_400 * MICROS_PER_SECOND;
 /** Rejected rows remembered, to log and count each once. */
@@ -312,6 +314,11 @@ export function createPoller(options: PollerOptions): Poller {
       statusFull ||
       unseen.some(([, open]) => !isListedByStatus(open));
     const turnDue = windowDue || recheckDue;
+    if (spareDebt > 0) {
+      spareDebt -= 1;
+      plannedTurn = null;
+      return { sightings: [], absent: [] };
+    }
     const takeTurn = turnDue && (spareIsTurn || !statusWanted);
     spareIsTurn = !takeTurn;
     if (takeTurn) {
@@ -326,6 +333,8 @@ export function createPoller(options: PollerOptions): Poller {
 
   let plannedTurn: 'window' | 'recheck' | null = null;
   let windowTurn = true;
+  /** Requests that a turn took beyond its one: later polls do without their spare one. */
+  let spareDebt = 0;
 
   async function statusPage(
     turn: Turn,
@@ -402,7 +411,8 @@ export function createPoller(options: PollerOptions): Poller {
   async function windowPage(turn: Turn, ledger: Ledger): Promise<void> {
     const [part] = ledger.reading.unread;
     if (part === undefined) return;
-    await readDown(turn, part, 1, () => false);
+    const pages = await readDown(turn, part, 1, () => false);
+    spareDebt += pages - 1;
   }
 
   /** Catches up on what lies between the rows read now and those known before, in committed batches. */
@@ -478,7 +488,14 @@ export function createPoller(options: PollerOptions): Poller {
           }),
           keeper.current(),
         );
-        if (enough(preview) || pages >= maxPages) break;
+        // A page that ends where the part begins brought nothing: the next one does.
+        const progressed = preview.reading.unread[0]?.high !== part.high;
+        if (
+          enough(preview) ||
+          (pages >= maxPages && progressed) ||
+          pages >= maxPages + MAX_EXTRA_PAGES
+        )
+          break;
         if (batch.length >= BATCH_PAGES) await commit();
       }
       await commit();

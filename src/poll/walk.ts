@@ -61,7 +61,7 @@ export function descend(
 ): AsyncGenerator<Slice, void, undefined> {
   if (reader.filters) return descendByInstant(reader, start?.high ?? null);
   return start === null
-    ? descendByPage(reader, { from: 'newest', number: 1 })
+    ? descendByPage(reader, { from: 'newest', number: 1, size: PAGE_SIZE })
     : descendFrom(reader, start);
 }
 
@@ -109,6 +109,7 @@ async function* descendFrom(
 interface PageRef {
   readonly from: 'newest' | 'oldest';
   readonly number: number;
+  readonly size: number;
 }
 
 async function* descendByPage(
@@ -153,9 +154,9 @@ async function* continueBelow(
 
 /** The page of older rows; past the ceiling, the same rows are reached from the oldest end. */
 function below(reader: ListReader, ref: PageRef, slice: Slice): PageRef {
-  if (ref.from === 'oldest') return { from: 'oldest', number: ref.number - 1 };
+  if (ref.from === 'oldest') return { ...ref, number: ref.number - 1 };
   const next = ref.number + 1;
-  if (reader.maxPage === null || next <= reader.maxPage) return { from: 'newest', number: next };
+  if (reader.maxPage === null || next <= reader.maxPage) return { ...ref, number: next };
   return fromOldestEnd(reader, slice.lastFromOldest);
 }
 
@@ -164,15 +165,15 @@ function fromOldestEnd(reader: ListReader, fromOldest: number): PageRef {
   if (reader.maxPage !== null && number > reader.maxPage) {
     throw new BeyondCeiling('JIM refuses pages this deep from either end of its list.');
   }
-  return { from: 'oldest', number };
+  return { from: 'oldest', number, size: PAGE_SIZE };
 }
 
-async function readPage(reader: ListReader, ref: PageRef, pageSize = PAGE_SIZE): Promise<Slice> {
+async function readPage(reader: ListReader, ref: PageRef): Promise<Slice> {
   const page = await reader.list({
     sortBy: 'created',
     direction: ref.from === 'newest' ? 'desc' : 'asc',
     page: ref.number,
-    pageSize,
+    pageSize: ref.size,
   });
   if (page.rowCount === 0 && ref.number > 1) throw emptyPage();
   return sliceOf(page, ref.from);
@@ -228,7 +229,7 @@ async function readSeam(
   for (let size = PAGE_SIZE - 1; size > end - start && reads < MAX_SEAM_READS; size -= 1) {
     if (Math.floor(start / size) !== Math.floor(end / size)) continue;
     reads += 1;
-    const slice = await readPage(reader, { from, number: Math.floor(start / size) + 1 }, size);
+    const slice = await readPage(reader, { from, number: Math.floor(start / size) + 1, size });
     const wholeAbove = slice.first !== null && at !== null && (slice.first > at || start === 0);
     const wholeBelow = slice.last !== null && at !== null && (slice.last < at || slice.ended);
     if (wholeAbove && wholeBelow) return slice;
@@ -236,6 +237,23 @@ async function readSeam(
   if (reads >= MAX_SEAM_READS)
     throw new WalkVoid('Rows of one instant kept moving between pages of JIM’s list.');
   return null;
+}
+
+/** Smaller pages than this are not worth a request. */
+const MIN_COVER = 60;
+
+/** The page that shows the row above a position and as many as possible from it on. */
+function cover(rank: number): PageRef {
+  let best: PageRef = {
+    from: 'newest',
+    number: Math.floor(Math.max(0, rank - 1) / PAGE_SIZE) + 1,
+    size: PAGE_SIZE,
+  };
+  for (let size = PAGE_SIZE; size >= MIN_COVER; size -= 1) {
+    const number = Math.floor(Math.max(0, rank - 1) / size) + 1;
+    if (number * size > best.number * best.size) best = { from: 'newest', number, size };
+  }
+  return best;
 }
 
 /**
@@ -247,10 +265,18 @@ async function locate(
   { high, fromOldest, totalCount }: Start,
 ): Promise<{ ref: PageRef; slice: Slice }> {
   const from = endToSearchFrom(reader, fromOldest, totalCount);
+  if (from === 'newest') {
+    const ref = cover(Math.max(0, totalCount - 1 - fromOldest));
+    const slice = await readPage(reader, ref);
+    if (sideOf(slice, high, ref.number === 1) === 'here' && (slice.ended || slice.last !== high))
+      return { ref, slice };
+  }
   const pages = Math.max(1, Math.ceil(totalCount / PAGE_SIZE));
   // Numbers are counted downwards from here on, whichever end they are asked from.
   const toRef = (depth: number): PageRef =>
-    from === 'newest' ? { from, number: depth } : { from, number: pages - depth + 1 };
+    from === 'newest'
+      ? { from, number: depth, size: PAGE_SIZE }
+      : { from, number: pages - depth + 1, size: PAGE_SIZE };
   const rank = Math.max(0, totalCount - 1 - fromOldest);
   let low = 1;
   let top = pages;

@@ -2,6 +2,7 @@
  * The real poll cycle on a simulated JIM in virtual time: the JIM client, the ledger, its encoding and the
  * publication are the product's own; the network, the disk and the clock are values.
  */
+import type { Transport } from '../../src/http.ts';
 import { createHttp } from '../../src/http.ts';
 import { JIM_PEER } from '../../src/jim/ask.ts';
 import { createJimClient } from '../../src/jim/client.ts';
@@ -38,10 +39,15 @@ export const DEFAULT_SETTINGS: PollSettings = {
   runStats: 'never',
 };
 
+/** A commit that fails before the rename, or after it; or the process dies there. */
+export type DiskFault = 'before' | 'after' | 'crash before' | 'crash after';
+
 /** A disk that keeps bytes, and can be told to fail. */
 export interface VirtualDisk extends LedgerStore {
   /** What the next commits do; `ok` from then on. */
-  fail(...outcomes: readonly ('before' | 'after')[]): void;
+  fail(...outcomes: readonly DiskFault[]): void;
+  /** The process died in a commit. */
+  crashed: boolean;
   readonly text: string | null;
   readonly commits: number;
 }
@@ -49,12 +55,18 @@ export interface VirtualDisk extends LedgerStore {
 export function virtualDisk(initial: string | null = null): VirtualDisk {
   let text = initial;
   let commits = 0;
-  const planned: ('before' | 'after')[] = [];
-  return {
+  const planned: DiskFault[] = [];
+  const disk: VirtualDisk = {
+    crashed: false,
     load: async () => (text === null ? null : decodeLedger(text, 'virtual')),
     commit: async (ledger) => {
       const next = encodeLedger(ledger);
       const outcome = planned.shift();
+      if (outcome === 'crash before' || outcome === 'crash after') {
+        disk.crashed = true;
+        if (outcome === 'crash after') text = next;
+        throw new Crash('killed');
+      }
       if (outcome === 'before') throw new Error('ENOSPC: no space left on device');
       text = next;
       commits += 1;
@@ -72,6 +84,7 @@ export function virtualDisk(initial: string | null = null): VirtualDisk {
       return commits;
     },
   };
+  return disk;
 }
 
 export interface RigOptions {
@@ -83,6 +96,24 @@ export interface RigOptions {
   readonly disk?: VirtualDisk;
   readonly maxLabelSets?: number;
   readonly publish?: boolean;
+  /** A deliberate defect: the suite must notice it. */
+  readonly mutant?: Mutant;
+}
+
+/** Where a defect can be put in without touching the product. */
+export interface Mutant {
+  readonly settings?: Partial<PollSettings>;
+  /** After every move of the ledger. */
+  readonly step?: (before: Ledger, after: Ledger) => Ledger;
+  readonly keeper?: (keeper: Keeper) => Keeper;
+  readonly store?: (store: LedgerStore) => LedgerStore;
+  readonly servedSince?: () => boolean;
+  readonly transport?: (transport: Transport) => Transport;
+}
+
+/** The process ended here: nothing in memory is left. */
+export class Crash extends Error {
+  override readonly name = 'Crash';
 }
 
 export interface Rig {
@@ -106,7 +137,12 @@ export interface Rig {
   /** Polls every `everyMs` until so much time has passed. */
   pollFor(ms: number, everyMs?: number): Promise<void>;
   /** A crash and a restart: only the disk remains. */
-  restart(settings?: Partial<PollSettings>): Promise<void>;
+  restart(
+    settings?: Partial<PollSettings>,
+    limits?: { readonly maxLabelSets?: number },
+  ): Promise<void>;
+  /** The process dies at the request after so many. */
+  crashAfter(requests: number): void;
   /** What Prometheus would read now, and that it did. */
   scrape(): string | null;
 }
@@ -121,6 +157,9 @@ export async function createRig(options: RigOptions = {}): Promise<Rig> {
   const simulator = createSimulator({ world, now: () => nowMs, quirks: { rateLimit: false } });
   const inner = simulatorTransport(simulator, { sleep: async () => undefined });
   const disk = options.disk ?? virtualDisk();
+  const { mutant = {} } = options;
+  const transport = mutant.transport?.(inner) ?? inner;
+  let crashIn = Number.POSITIVE_INFINITY;
   const clock = {
     nowMs: () => nowMs,
     sleep: async (ms: number) => {
@@ -129,8 +168,11 @@ export async function createRig(options: RigOptions = {}): Promise<Rig> {
   };
   const http = createHttp({
     transport: async (request) => {
+      if (crashIn === 0) disk.crashed = true;
+      if (disk.crashed) throw new Crash('killed');
+      crashIn -= 1;
       nowMs += 1;
-      return inner(request);
+      return transport(request);
     },
     clock,
     random: () => 0.5,
@@ -151,7 +193,9 @@ export async function createRig(options: RigOptions = {}): Promise<Rig> {
     warn: line('warn'),
     error: line('error'),
   };
-  let settings: PollSettings = { ...DEFAULT_SETTINGS, ...options.settings };
+  let settings: PollSettings = { ...DEFAULT_SETTINGS, ...options.settings, ...mutant.settings };
+
+  let maxLabelSets = options.maxLabelSets ?? 500;
 
   async function boot(): Promise<Pick<Rig, 'keeper' | 'poller' | 'publication'>> {
     const runtime = createRuntime({ disableExporterMetrics: true });
@@ -160,13 +204,13 @@ export async function createRig(options: RigOptions = {}): Promise<Rig> {
       gzip: false,
       yieldToLoop: async () => undefined,
     });
-    const loaded = (await disk.load()) ?? emptyLedger(options.maxLabelSets ?? 500);
-    const initial = { ...loaded, labels: withLimit(loaded.labels, options.maxLabelSets ?? 500) };
-    const keeper = createKeeper({
-      store: disk,
-      initial,
-      committed: runtime.telemetry.stateCommitted,
-    });
+    const store = mutant.store?.(disk) ?? disk;
+    const loaded = (await store.load()) ?? emptyLedger(maxLabelSets);
+    const initial = { ...loaded, labels: withLimit(loaded.labels, maxLabelSets) };
+    const committed = runtime.telemetry.stateCommitted;
+    const sound = createKeeper({ store, initial, committed });
+    const stepped = mutant.step === undefined ? sound : mutatedKeeper(sound, mutant.step);
+    const keeper = mutant.keeper?.(stepped) ?? stepped;
     const publish = async (): Promise<void> => {
       if (options.publish === false) return;
       const seen = poller.seen();
@@ -201,7 +245,7 @@ export async function createRig(options: RigOptions = {}): Promise<Rig> {
       nowMs: () => nowMs,
       telemetry: runtime.telemetry,
       log,
-      servedSince: publication.servedSince,
+      servedSince: mutant.servedSince ?? publication.servedSince,
       alertsAfter: (ledger) => ledger,
       publish,
     });
@@ -231,9 +275,15 @@ export async function createRig(options: RigOptions = {}): Promise<Rig> {
         rig.pass(Math.max(1, begun + everyMs - nowMs));
       }
     },
-    restart: async (changed = {}) => {
-      settings = { ...settings, ...changed };
+    restart: async (changed = {}, limits = {}) => {
+      disk.crashed = false;
+      crashIn = Number.POSITIVE_INFINITY;
+      settings = { ...settings, ...changed, ...mutant.settings };
+      maxLabelSets = limits.maxLabelSets ?? maxLabelSets;
       Object.assign(rig, await boot());
+    },
+    crashAfter: (requests) => {
+      crashIn = requests;
     },
     scrape: () => {
       const current = rig.publication.current();
@@ -243,4 +293,8 @@ export async function createRig(options: RigOptions = {}): Promise<Rig> {
     },
   };
   return rig;
+}
+
+function mutatedKeeper(keeper: Keeper, step: NonNullable<Mutant['step']>): Keeper {
+  return { ...keeper, move: (move) => keeper.move((before) => step(before, move(before))) };
 }
