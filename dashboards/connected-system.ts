@@ -1,7 +1,7 @@
 /** One connected system in depth: how long its runs take, what they do, what fails, what waits. */
 import type { DashboardSource } from './dashboard.ts';
 import { labelVariable } from './dashboard.ts';
-import { bars, lines, ranking, stat } from './panels.ts';
+import { STATUS_COLOURS, bars, lines, ranking, stat } from './panels.ts';
 import type { PanelSource } from './panels.ts';
 import { BY_RUN, CHOSEN_RUNS, CHOSEN_SYSTEM, RUN_LEGEND, eventsPerStep, ours } from './promql.ts';
 import { endedRuns, errorsOverTime, lastRuns, runTimeline } from './runs.ts';
@@ -102,6 +102,7 @@ const happened: readonly PanelSource[] = [
     height: 8,
     unit: 'short',
     stacked: true,
+    colours: STATUS_COLOURS,
     queries: [endedRuns(CHOSEN_RUNS, 'no run ended')],
   }),
   lines({

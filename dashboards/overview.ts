@@ -1,6 +1,6 @@
 /** The 07:00 view: did last night's imports, synchronisations and exports work, and what needs a person? */
 import type { DashboardSource } from './dashboard.ts';
-import { bars, lines, stat, table, words } from './panels.ts';
+import { STATUS_COLOURS, bars, lines, stat, table, words } from './panels.ts';
 import type { PanelSource } from './panels.ts';
 import { BY_RUN, RUN_LEGEND, eventsInRange, eventsPerStep, ours } from './promql.ts';
 import { SYSTEM_COLUMN, endedRuns, errorsOverTime, lastRuns, runTimeline } from './runs.ts';
@@ -161,6 +161,8 @@ const happened: readonly PanelSource[] = [
     width: 12,
     height: 8,
     unit: 'short',
+    stacked: true,
+    colours: STATUS_COLOURS,
     queries: [endedRuns('status!="Complete"', 'every run ended Complete')],
   }),
   errorsOverTime({ width: 12, height: 8 }),
@@ -428,6 +430,8 @@ const beside: readonly PanelSource[] = [
     width: 8,
     height: 7,
     unit: 'short',
+    stacked: true,
+    colours: { sign_in_succeeded: 'green', sign_in_failed: 'orange', api_key_failed: 'red' },
     queries: [
       {
         expr: eventsPerStep('event', 'jim_authentication_events_total'),
@@ -505,6 +509,7 @@ const beside: readonly PanelSource[] = [
     width: 8,
     height: 7,
     unit: 'short',
+    stacked: true,
     queries: [
       {
         expr: `${eventsPerStep('target_type, operation, status', 'jim_activities_total', 'target_type!="ConnectedSystemRunProfile"')} > 0`,

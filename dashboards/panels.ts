@@ -46,6 +46,7 @@ import { PanelBuilder as Stat } from '@grafana/grafana-foundation-sdk/stat';
 import { PanelBuilder as StateTimeline } from '@grafana/grafana-foundation-sdk/statetimeline';
 import { PanelBuilder as Table } from '@grafana/grafana-foundation-sdk/table';
 import { PanelBuilder as TimeSeries } from '@grafana/grafana-foundation-sdk/timeseries';
+import type { FinishedStatus } from '../src/jim/activity.ts';
 import { NEVER_RAN_CODE, RUNNING_CODE, STATUS_CODES } from './promql.ts';
 
 /** One query of a panel. */
@@ -141,6 +142,8 @@ interface Series extends Common {
   readonly steps?: readonly Step[];
   readonly base?: Colour;
   readonly stacked?: boolean;
+  /** Colours of the series whose names end so; the others take the palette's. */
+  readonly colours?: Readonly<Record<string, Colour>>;
   /** Values may be negative. */
   readonly signed?: boolean;
   /** Where the axis ends at least, so that a quiet panel does not magnify noise. */
@@ -165,8 +168,9 @@ export function lines(panel: Series): PanelSource {
 export function bars(panel: Series): PanelSource {
   const view = timeSeries({ ...panel, interval: panel.interval ?? '5m' })
     .drawStyle(GraphDrawStyle.Bars)
-    .lineWidth(0)
-    .fillOpacity(80)
+    // Bars that are not stacked stand in front of each other: outlines and thin colour keep the shorter ones visible.
+    .lineWidth(panel.stacked === true ? 0 : 1)
+    .fillOpacity(panel.stacked === true ? 90 : 25)
     .showPoints(VisibilityMode.Never);
   return { ...panel, kind: 'range', view };
 }
@@ -192,6 +196,11 @@ function timeSeries(panel: Series): TimeSeries {
       ),
     )
     .dataLinks([ACTIVITIES_IN_JIM]);
+  for (const [ending, colour] of Object.entries(panel.colours ?? {})) {
+    view.overrideByRegexp(`/${ending}$/`, [
+      { id: 'color', value: { mode: FieldColorModeId.Fixed, fixedColor: colour } },
+    ]);
+  }
   if (panel.signed !== true) view.min(0);
   if (panel.softMax !== undefined) view.axisSoftMax(panel.softMax);
   if (panel.interval !== undefined) view.interval(panel.interval);
@@ -332,15 +341,24 @@ const ACTIVITIES_IN_JIM = new DashboardLinkBuilder('Activities in JIM')
   .url('${jim_url}/activity')
   .targetBlank(true);
 
+/** The colour of each status, wherever it is shown. */
+export const STATUS_COLOURS = {
+  Complete: 'green',
+  CompleteWithWarning: 'yellow',
+  Cancelled: 'purple',
+  CompleteWithError: 'orange',
+  FailedWithError: 'red',
+} as const satisfies Record<FinishedStatus, Colour>;
+
 /** Words and colours for `runState` and `lastStatus`. */
 export const RUN_STATES: ValueMapping[] = [
   words({
     [NEVER_RAN_CODE]: ['Not run yet', 'text'],
-    [STATUS_CODES.Complete]: ['Complete', 'green'],
-    [STATUS_CODES.CompleteWithWarning]: ['With warning', 'yellow'],
-    [STATUS_CODES.Cancelled]: ['Cancelled', 'purple'],
-    [STATUS_CODES.CompleteWithError]: ['With error', 'orange'],
-    [STATUS_CODES.FailedWithError]: ['Failed', 'red'],
+    [STATUS_CODES.Complete]: ['Complete', STATUS_COLOURS.Complete],
+    [STATUS_CODES.CompleteWithWarning]: ['With warning', STATUS_COLOURS.CompleteWithWarning],
+    [STATUS_CODES.Cancelled]: ['Cancelled', STATUS_COLOURS.Cancelled],
+    [STATUS_CODES.CompleteWithError]: ['With error', STATUS_COLOURS.CompleteWithError],
+    [STATUS_CODES.FailedWithError]: ['Failed', STATUS_COLOURS.FailedWithError],
     [RUNNING_CODE]: ['Running', 'blue'],
   }),
 ];

@@ -108,6 +108,7 @@ export function errorsOverTime(
       'How many objects each run could not handle. A steady small bar is the same few objects failing every time: ' +
       'somebody should look at them once. A tall one is a fault of the system or of a rule.',
     unit: 'short',
+    stacked: true,
     queries: [
       {
         expr: `${eventsPerStep('connected_system, run_profile', 'jim_run_errors_total', matchers)} > 0`,

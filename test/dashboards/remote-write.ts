@@ -1,0 +1,106 @@
+/**
+ * Prometheus' remote-write request (version 1), as far as a test needs it: series with samples and exemplars as
+ * protobuf, in a snappy block that does not compress. It brings a recorded night into a real Prometheus.
+ */
+
+/** Instead of a value: the series has left the exposition. Prometheus writes it as one certain NaN. */
+export const STALE = 'stale';
+const STALE_BITS = 0x7ff0000000000002n;
+
+export interface RecordedSeries {
+  /** With `__name__`. */
+  readonly labels: Readonly<Record<string, string>>;
+  readonly points: readonly (readonly [timeMs: number, value: number | typeof STALE])[];
+  readonly exemplars: readonly RecordedExemplar[];
+}
+export interface RecordedExemplar {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+  readonly timeMs: number;
+}
+
+export const REMOTE_WRITE_HEADERS = {
+  'content-type': 'application/x-protobuf',
+  'content-encoding': 'snappy',
+  'x-prometheus-remote-write-version': '0.1.0',
+} as const;
+
+/** A `WriteRequest` of prometheus/prompb/remote.proto. */
+export function encodeWriteRequest(series: readonly RecordedSeries[]): Buffer {
+  return snappyLiteral(Buffer.concat(series.map((one) => message(1, timeSeries(one)))));
+}
+
+/** Labels must be sorted, or Prometheus refuses the request. */
+function timeSeries({ labels, points, exemplars }: RecordedSeries): Buffer {
+  return Buffer.concat([
+    ...labelPairs(labels),
+    ...points.map(([timeMs, value]) =>
+      message(2, Buffer.concat([double(1, value), int64(2, timeMs)])),
+    ),
+    ...exemplars.map((exemplar) =>
+      message(
+        3,
+        Buffer.concat([
+          ...labelPairs(exemplar.labels),
+          double(2, exemplar.value),
+          int64(3, exemplar.timeMs),
+        ]),
+      ),
+    ),
+  ]);
+}
+
+function labelPairs(labels: Readonly<Record<string, string>>): Buffer[] {
+  return Object.keys(labels)
+    .toSorted()
+    .map((name) => message(1, Buffer.concat([text(1, name), text(2, labels[name] ?? '')])));
+}
+
+const LENGTH_DELIMITED = 2;
+const FIXED64 = 1;
+const VARINT = 0;
+
+function message(field: number, body: Buffer): Buffer {
+  return Buffer.concat([tag(field, LENGTH_DELIMITED), varint(body.length), body]);
+}
+function text(field: number, value: string): Buffer {
+  return message(field, Buffer.from(value, 'utf8'));
+}
+function double(field: number, value: number | typeof STALE): Buffer {
+  const bytes = Buffer.alloc(8);
+  if (value === STALE) bytes.writeBigUInt64LE(STALE_BITS);
+  else bytes.writeDoubleLE(value);
+  return Buffer.concat([tag(field, FIXED64), bytes]);
+}
+function int64(field: number, value: number): Buffer {
+  return Buffer.concat([tag(field, VARINT), varint(value)]);
+}
+function tag(field: number, wireType: number): Buffer {
+  return varint(field * 8 + wireType);
+}
+/** Not negative, at most 2^53. */
+function varint(value: number): Buffer {
+  const bytes: number[] = [];
+  let rest = value;
+  while (rest >= 0x80) {
+    bytes.push((rest % 0x80) + 0x80);
+    rest = Math.floor(rest / 0x80);
+  }
+  bytes.push(rest);
+  return Buffer.from(bytes);
+}
+
+/** A literal of snappy with its length in two bytes holds at most this. */
+const MAX_LITERAL = 0x1_0000;
+const TWO_LENGTH_BYTES = 61 << 2;
+
+function snappyLiteral(body: Buffer): Buffer {
+  const parts = [varint(body.length)];
+  for (let from = 0; from < body.length; from += MAX_LITERAL) {
+    const part = body.subarray(from, from + MAX_LITERAL);
+    const head = Buffer.from([TWO_LENGTH_BYTES, 0, 0]);
+    head.writeUInt16LE(part.length - 1, 1);
+    parts.push(head, part);
+  }
+  return Buffer.concat(parts);
+}
