@@ -87,6 +87,8 @@ function trailer(blocks: readonly Uint8Array[]): Uint8Array {
   let checksum = 0;
   let length = 0;
   for (const block of blocks) {
+    // zlib takes an empty buffer for none at all, and begins the checksum anew.
+    if (block.length === 0) continue;
     checksum = crc32(block, checksum);
     length += block.length;
   }

@@ -1,5 +1,6 @@
 /** Both writers, to the byte: by hand, against prom-client where it is right, and against any label value. */
 import * as fc from 'fast-check';
+import type { OpenMetricsContentType } from 'prom-client';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { describe, expect, it } from 'vitest';
 import type { Definition, Sample } from '../../src/metrics/catalogue/family.ts';
@@ -192,7 +193,8 @@ describe('prom-client writes the same, where it is right', () => {
   });
 
   it('counters in OpenMetrics, of a registry that renders nothing else', async () => {
-    const registry = new Registry(Registry.OPENMETRICS_CONTENT_TYPE);
+    const registry = new Registry<OpenMetricsContentType>();
+    registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
     const counter = new Counter({
       name: 'jim_things_total',
       help: 'Things.',
