@@ -47,7 +47,13 @@ import { PanelBuilder as StateTimeline } from '@grafana/grafana-foundation-sdk/s
 import { PanelBuilder as Table } from '@grafana/grafana-foundation-sdk/table';
 import { PanelBuilder as TimeSeries } from '@grafana/grafana-foundation-sdk/timeseries';
 import type { FinishedStatus } from '../src/jim/activity.ts';
-import { NEVER_RAN_CODE, RUNNING_CODE, STATUS_CODES } from './promql.ts';
+import {
+  JIM_DOWN_CODE,
+  JIM_UP_CODE,
+  NEVER_RAN_CODE,
+  RUNNING_CODE,
+  STATUS_CODES,
+} from './promql.ts';
 
 /** One query of a panel. */
 export interface Query {
@@ -360,6 +366,8 @@ export const RUN_STATES: ValueMapping[] = [
     [STATUS_CODES.CompleteWithError]: ['With error', STATUS_COLOURS.CompleteWithError],
     [STATUS_CODES.FailedWithError]: ['Failed', STATUS_COLOURS.FailedWithError],
     [RUNNING_CODE]: ['Running', 'blue'],
+    [JIM_UP_CODE]: ['Reachable', 'green'],
+    [JIM_DOWN_CODE]: ['Unreachable', 'red'],
   }),
 ];
 

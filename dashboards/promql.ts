@@ -34,6 +34,9 @@ export const STATUS_CODES = {
 } as const satisfies Record<FinishedStatus, number>;
 export const RUNNING_CODE = 6;
 export const NEVER_RAN_CODE = 0;
+/** JIM itself, in the same timeline: while it is away, the states below are the last that were known. */
+export const JIM_UP_CODE = 7;
+export const JIM_DOWN_CODE = 8;
 
 /** STATUS_CODES and RUNNING_CODE by run profile. The gauges are one-hot, so the greatest product is the code. */
 export function runState(matchers = ''): string {
@@ -43,6 +46,11 @@ export function runState(matchers = ''): string {
   );
   const running = `${RUNNING_CODE} * (${ours('jim_run_in_progress', join('state="running"', matchers))} > bool 0)`;
   return `max by (${BY_RUN}) (${[...statuses, running].join(' or ')})`;
+}
+
+/** JIM_UP_CODE or JIM_DOWN_CODE. */
+export function jimState(): string {
+  return `${JIM_DOWN_CODE} - min by (instance) (${ours('jim_up')})`;
 }
 
 /** STATUS_CODES of the last finished run alone. */

@@ -1,7 +1,15 @@
 /** The panels on runs that the overview shows for all connected systems and the second dashboard for one. */
 import { RUN_STATES, bars, table, timeline } from './panels.ts';
 import type { Column, PanelSource, Query } from './panels.ts';
-import { BY_RUN, RUN_LEGEND, eventsPerStep, lastStatus, ours, runState } from './promql.ts';
+import {
+  BY_RUN,
+  RUN_LEGEND,
+  eventsPerStep,
+  jimState,
+  lastStatus,
+  ours,
+  runState,
+} from './promql.ts';
 import { THRESHOLDS } from './thresholds.ts';
 
 /** A link to one connected system's dashboard, from a table's row. */
@@ -27,9 +35,12 @@ export function runTimeline(
     description:
       'The result of the last run of each run profile, and blue while it runs. Red or orange that stays means that ' +
       'nothing has gone well since: that system is out of date until the next green. A run shorter than the scrape ' +
-      'interval shows only by its result.',
+      'interval shows only by its result. While JIM itself is unreachable, the others stay as they were last known.',
     mappings: RUN_STATES,
-    queries: [{ expr: runState(matchers), legend: RUN_LEGEND }],
+    queries: [
+      { expr: jimState(), legend: 'JIM itself' },
+      { expr: runState(matchers), legend: RUN_LEGEND },
+    ],
   });
 }
 

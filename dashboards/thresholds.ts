@@ -1,7 +1,7 @@
 /**
  * From where on a value is coloured as bad. A red panel and a page at night must say the same, so these are the
  * constants of `alerts/jim.rules.yaml` under its names (`jim:threshold:…`), where each has its reason;
- * `test/dashboards/thresholds.test.ts` compares them. A dashboard cannot read them from there: Grafana's
+ * `test/dashboards/alerts.test.ts` compares them. A dashboard cannot read them from there: Grafana's
  * thresholds are numbers in the JSON.
  */
 export const THRESHOLDS = {
