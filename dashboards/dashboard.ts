@@ -96,7 +96,7 @@ function jimUrl(): Builder<VariableModel> {
     .description(
       'Base URL at which you open JIM in the browser; used by the links to its Activities.',
     )
-    .defaultValue('http://localhost:10191');
+    .defaultValue('http://jim.demo.invalid');
 }
 
 function otherDashboards() {

@@ -9,6 +9,7 @@ import { DASHBOARDS } from '../../dashboards/all.ts';
 import { parseArguments } from '../../src/cli/arguments.ts';
 import { environmentName } from '../../src/config/flags.ts';
 import { formatFault, loadConfig } from '../../src/config/load.ts';
+import { DEMO_JIM } from '../../src/demo/demo.ts';
 import { PROGRAM_VERSIONS, requireProgram } from '../programs.ts';
 
 const REPOSITORY = new URL('../..', import.meta.url).pathname;
@@ -99,7 +100,7 @@ describe('the exporter', () => {
       environment: {},
       workingFolder: FOLDER,
       scheduleFault: () => null,
-      demo: { url: 'http://localhost:10191', apiKey: 'jim_ak_demo', storagePath: tmpdir() },
+      demo: { ...DEMO_JIM, storagePath: tmpdir() },
     });
     if (!loaded.ok) throw new Error(loaded.faults.map(formatFault).join('\n'));
     expect(loaded.warnings).toEqual([]);
@@ -131,7 +132,7 @@ describe('Grafana', () => {
     );
   });
 
-  test('opens JIM’s page of an Activity from an exemplar, at the address that the dashboards use', () => {
+  test('opens JIM’s page of an Activity from an exemplar, where the dashboards and the demo have JIM', () => {
     const [source] = (
       readYaml('grafana', 'provisioning', 'datasources', 'prometheus.yaml') as {
         datasources: {
@@ -147,7 +148,8 @@ describe('Grafana', () => {
     const dashboard = JSON.parse(
       readFileSync(join(REPOSITORY, 'dashboards', 'jim-overview.json'), 'utf8'),
     ) as { templating: { list: { name: string; query: string }[] } };
-    const jimUrl = dashboard.templating.list.find(({ name }) => name === 'jim_url')?.query ?? '';
+    const jimUrl = dashboard.templating.list.find(({ name }) => name === 'jim_url')?.query;
+    expect(jimUrl).toBe(DEMO_JIM.url);
     expect(source?.jsonData.exemplarTraceIdDestinations).toEqual([
       expect.objectContaining({ name: 'activity_id', url: `${jimUrl}/activity/$\${__value.raw}` }),
     ]);
