@@ -192,26 +192,28 @@ export class ActivityTable {
 
 /** One page by created. Every run of equal `created` is put in the order that the query asks for. */
 function createdPage(stretch: Stretch, query: RowQuery): WorldRow[] {
-  const length = stretch.end - stretch.start;
   const page: WorldRow[] = [];
-  let tieStart = -1;
-  let tieEnd = -1;
-  const last = Math.min(query.offset + query.limit, length);
-  for (let position = query.offset; position < last; position += 1) {
+  const end = Math.min(query.offset + query.limit, stretch.end - stretch.start);
+  let tie: Stretch | null = null;
+  for (let position = query.offset; position < end; position += 1) {
     const index = query.descending ? stretch.end - 1 - position : stretch.start + position;
-    if (index < tieStart || index >= tieEnd) {
-      tieStart = index;
-      tieEnd = index + 1;
-      const created = stretch.rows[index]?.created;
-      while (tieStart > stretch.start && stretch.rows[tieStart - 1]?.created === created) {
-        tieStart -= 1;
-      }
-      while (tieEnd < stretch.end && stretch.rows[tieEnd]?.created === created) tieEnd += 1;
-    }
-    const row = stretch.rows[placeInTie(index, tieStart, tieEnd, query)];
+    if (tie === null || index < tie.start || index >= tie.end) tie = tieAround(index, stretch);
+    const row = stretch.rows[placeInTie(index, tie.start, tie.end, query)];
     if (row !== undefined) page.push(row);
   }
   return page;
+}
+
+/** The rows created at the same instant as the one at `index`. */
+function tieAround(index: number, { rows, start, end }: Stretch): Stretch {
+  const created = rows[index]?.created ?? 0;
+  const isAlone = rows[index - 1]?.created !== created && rows[index + 1]?.created !== created;
+  if (isAlone) return { rows, start: index, end: index + 1 };
+  return {
+    rows,
+    start: Math.max(start, lowerBound(rows, created)),
+    end: Math.min(end, lowerBound(rows, created + 1)),
+  };
 }
 
 /** Which row of a tie (sorted by id, from `start` to `end`) stands where `index` would stand naturally. */
