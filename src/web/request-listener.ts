@@ -23,7 +23,8 @@ export interface RequestListenerOptions {
 }
 
 export function createRequestListener(options: RequestListenerOptions): RequestListener {
-  const deliveries = new WeakMap<Outgoing, Delivery>();
+  /** On their way through the adaptor. A WeakMap here would double the cost of a scrape in garbage collection. */
+  const deliveries = new Map<Outgoing, Delivery>();
   const answer = getRequestListener(
     (request, { outgoing }) => options.fetch(request, { delivery: deliveries.get(outgoing) }),
     {
@@ -34,19 +35,25 @@ export function createRequestListener(options: RequestListenerOptions): RequestL
     },
   );
   return (incoming, outgoing) => {
-    deliveries.set(outgoing, followDelivery(incoming, outgoing, options));
+    // First of all: to ask for the TLS setup may close the connections that answer nothing.
+    const delivery = followDelivery(incoming, outgoing, options);
     const refusal =
-      options.requiresTls() && !isEncrypted(incoming)
-        ? { status: 400 as const, reason: 'Client sent an HTTP request to an HTTPS server.' }
-        : refuse(incoming);
+      options.requiresTls() && !isEncrypted(incoming) ? NOT_ENCRYPTED : refuse(incoming);
     if (refusal !== null) {
       sendRefusal(incoming, outgoing, refusal);
       return;
     }
+    deliveries.set(outgoing, delivery);
+    delivery.onEnd(() => deliveries.delete(outgoing));
     discardBody(incoming);
     void answer(incoming, outgoing);
   };
 }
+
+const NOT_ENCRYPTED: Refusal = {
+  status: 400,
+  reason: 'Client sent an HTTP request to an HTTPS server.',
+};
 
 /** Sees one answer to its end, which is its own, its connection's (a pipelined answer has no other) or the deadline's. */
 function followDelivery(

@@ -94,6 +94,7 @@ type RouteContext = Context<{ Bindings: RequestEnv }>;
 
 function scrapeHandler(options: RoutesOptions): (c: RouteContext) => Response {
   let underWay = 0;
+  const negotiate = remembering(negotiateFormat);
   return (c) => {
     if (options.maxRequests > 0 && underWay >= options.maxRequests) {
       const limit = options.maxRequests;
@@ -111,13 +112,16 @@ function scrapeHandler(options: RoutesOptions): (c: RouteContext) => Response {
         }
       });
     }
-    return expositionResponse(c, published);
+    const { format, contentType } = negotiate(c.req.header('accept') ?? null);
+    return expositionResponse(c, published[format], contentType);
   };
 }
 
-function expositionResponse(c: RouteContext, published: PublishedBytes): Response {
-  const { format, contentType } = negotiateFormat(c.req.header('accept') ?? null);
-  const { plain, gzip } = published[format];
+function expositionResponse(
+  c: RouteContext,
+  { plain, gzip }: Representation,
+  contentType: string,
+): Response {
   const compressed = acceptsGzip(c.req.header('accept-encoding') ?? null) ? gzip : null;
   const body = compressed ?? plain;
   return new Response(body, {
@@ -128,6 +132,21 @@ function expositionResponse(c: RouteContext, published: PublishedBytes): Respons
       ...(compressed === null ? {} : { 'Content-Encoding': 'gzip' }),
     },
   });
+}
+
+const MAX_REMEMBERED_HEADERS = 100;
+
+/** Scrapers are few and send the same header each time; reading it would cost a fifth of a scrape. */
+function remembering<T>(read: (header: string | null) => T): (header: string | null) => T {
+  const known = new Map<string | null, T>();
+  return (header) => {
+    const before = known.get(header);
+    if (before !== undefined) return before;
+    if (known.size >= MAX_REMEMBERED_HEADERS) known.clear();
+    const result = read(header);
+    known.set(header, result);
+    return result;
+  };
 }
 
 function showPage(c: RouteContext, page: Page): Response {

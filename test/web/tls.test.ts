@@ -10,6 +10,7 @@ import { connect } from 'node:tls';
 import type { ConnectionOptions, TLSSocket } from 'node:tls';
 import { hashSync } from '@node-rs/bcrypt';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { WEB_LIMITS } from '../../src/web/limits.ts';
 import { startServer } from '../../src/web/server.ts';
 import type { RunningServer } from '../../src/web/server.ts';
 import { followWebConfig } from '../../src/web/web-config-file.ts';
@@ -70,7 +71,7 @@ async function serve(tls = '', rest = '', routes = testRoutes({ publication })):
   return listen(routes);
 }
 
-async function listen(routes = testRoutes({ publication })): Promise<number> {
+async function listen(routes = testRoutes({ publication }), limits = WEB_LIMITS): Promise<number> {
   const clock = (): number => nowMs;
   const server = await startServer({
     addresses: [{ text: '127.0.0.1:0', host: '127.0.0.1', port: 0 }],
@@ -78,6 +79,7 @@ async function listen(routes = testRoutes({ publication })): Promise<number> {
     webConfig: followWebConfig({ path: join(folder, 'web.yml'), nowMs: clock, log: silentLog }),
     nowMs: clock,
     log: silentLog,
+    limits,
   });
   running.push(server);
   return Number(server.addresses[0]?.split(':')[1]);
@@ -94,7 +96,7 @@ interface Answer {
 function scrape(port: number, options: RequestOptions = {}): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const sent = request(
-      { port, host: 'localhost', path: '/metrics', ca: ca.cert, agent: false, ...options },
+      { port, host: '127.0.0.1', path: '/metrics', ca: ca.cert, agent: false, ...options },
       (response) => {
         const { subject } = (response.socket as TLSSocket).getPeerCertificate();
         let body = '';
@@ -456,5 +458,122 @@ http_server_config:
     expect(await scrape(port)).toMatchObject({ status: 429, body: 'Too Many Requests\n' });
     writeConfig('', limited(2));
     expect((await scrape(port)).status).toBe(401);
+  });
+});
+
+describe('slow and greedy clients', () => {
+  const quick = {
+    ...WEB_LIMITS,
+    headersTimeoutMs: 300,
+    keepAliveTimeoutMs: 400,
+    deadlineCheckMs: 50,
+  };
+  const quickly = (): Promise<number> => {
+    writeConfig('');
+    return listen(testRoutes({ publication }), quick);
+  };
+
+  test.each([
+    ['says nothing', ''],
+    ['stops in the middle of its first message', '\u0016\u0003\u0001\u0002\0\u0001'],
+  ])('a handshake that %s is ended', async (_, sent) => {
+    const socket = connectPlain(await quickly(), '127.0.0.1');
+    socket.on('error', () => undefined);
+    socket.write(sent, 'latin1');
+    const start = performance.now();
+    await new Promise((resolve) => socket.on('close', resolve));
+    expect(performance.now() - start).toBeLessThan(2_000);
+  });
+
+  test('plain HTTP on the TLS port ends the connection', async () => {
+    const socket = connectPlain(await serve(), '127.0.0.1');
+    socket.on('error', () => undefined);
+    let text = '';
+    socket.on('data', (chunk) => (text += String(chunk)));
+    socket.write('GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n');
+    await new Promise((resolve) => socket.on('close', resolve));
+    expect(text).not.toContain(TEXT);
+  });
+
+  test.each([
+    ['never asks', false],
+    ['asks once and then idles', true],
+  ])('an HTTP/2 connection that %s is ended', async (_, asks) => {
+    const session = connectHttp2(`https://localhost:${await quickly()}`, { ca: ca.cert });
+    session.on('error', () => undefined);
+    const closed = new Promise((resolve) => session.on('close', resolve));
+    if (asks) {
+      const stream = session.request({ ':path': '/metrics' });
+      await new Promise((resolve) => stream.resume().on('end', resolve));
+    }
+    const start = performance.now();
+    await closed;
+    expect(performance.now() - start).toBeLessThan(2_000);
+  });
+
+  test('an endless HTTP/2 body ends its stream', async () => {
+    const session = connectHttp2(`https://localhost:${await serve()}`, { ca: ca.cert });
+    const stream = session.request({ ':path': '/-/reload', ':method': 'POST' });
+    let sent = 0;
+    const sender = setInterval(() => {
+      if (stream.writable) sent += 1;
+      if (stream.writable) stream.write('a'.repeat(1024));
+    }, 1);
+    stream.on('error', () => undefined);
+    stream.resume();
+    await new Promise((resolve) => stream.on('close', resolve));
+    clearInterval(sender);
+    session.destroy();
+    expect(sent).toBeLessThan(500);
+  });
+
+  test('HTTP/2 headers over 16 KiB are refused, once the client was told of the limit', async () => {
+    const session = connectHttp2(`https://localhost:${await serve()}`, { ca: ca.cert });
+    const outcome = (headers: Record<string, string>): Promise<unknown> =>
+      new Promise((resolve) => {
+        const stream = session.request({ ':path': '/metrics', ...headers });
+        stream.on('response', (answer) => resolve(answer[':status']));
+        stream.on('error', (error) => resolve(error.message));
+        stream.resume();
+      });
+    expect(await outcome({})).toBe(200);
+    expect(await outcome({ x: 'a'.repeat(20_000) })).toBe(
+      'Stream closed with error code NGHTTP2_ENHANCE_YOUR_CALM',
+    );
+    session.destroy();
+  });
+
+  test('a thousand HTTP/2 streams opened and reset leave the server answering', async () => {
+    const port = await serve();
+    const session = connectHttp2(`https://localhost:${port}`, { ca: ca.cert });
+    session.on('error', () => undefined);
+    for (let i = 0; i < 1_000 && !session.destroyed; i += 1) {
+      const stream = session.request({ ':path': '/metrics' });
+      stream.on('error', () => undefined);
+      stream.close(constants.NGHTTP2_CANCEL);
+    }
+    const start = performance.now();
+    expect((await scrape(port)).status).toBe(200);
+    expect(performance.now() - start).toBeLessThan(1_000);
+    session.destroy();
+  });
+
+  test('while passwords are being guessed, a scraper that is known does not wait for them', async () => {
+    const port = await serve('', `basic_auth_users: { alice: '${hashSync('secret', 10)}' }`);
+    const statusWith = async (password: string): Promise<number> => {
+      const credentials = Buffer.from(`alice:${password}`).toString('base64');
+      const headers = { authorization: `Basic ${credentials}` };
+      return (await scrape(port, { headers })).status;
+    };
+    expect(await statusWith('secret')).toBe(200);
+    let refused = 0;
+    const guesses = Array.from({ length: 30 }, async (_, i) => {
+      const status = await statusWith(`guess ${i}`);
+      refused += 1;
+      return status;
+    });
+    expect(await statusWith('secret')).toBe(200);
+    expect(refused).toBeLessThan(guesses.length);
+    expect(new Set(await Promise.all(guesses))).toEqual(new Set([401]));
   });
 });
