@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DASHBOARDS } from '../../dashboards/all.ts';
 import { build } from '../../dashboards/dashboard.ts';
-import { BADGES } from '../../src/demo/company-set-up.ts';
+import { JIM_DOWN_CODE, JIM_UP_CODE, STATUS_CODES } from '../../dashboards/promql.ts';
+import { BADGES, CLOUD, HR } from '../../src/demo/company-set-up.ts';
 import { PROGRAM_VERSIONS, findProgram, lacksProgram } from '../programs.ts';
 import { photograph } from './chromium.ts';
 import type { ShownWindow } from './look-charts.ts';
@@ -45,6 +46,11 @@ const queries = DASHBOARDS.flatMap((dashboard) =>
   ),
 );
 
+/** For `%s` in a test's name: vitest cuts what `$name` says. */
+function named<One extends { readonly name: string }>(all: readonly One[]): [string, One][] {
+  return all.map((one) => [one.name, one]);
+}
+
 let played: Promise<Night> | undefined;
 function night(): Promise<Night> {
   played ??= playNight();
@@ -74,7 +80,7 @@ describe.each(PROGRAM_VERSIONS)('with Prometheus %d', (version) => {
     }, NIGHT_MS);
     afterAll(() => prometheus.stop());
 
-    test.each(queries)('$name returns data, or says when not', async ({ kind, query }) => {
+    test.each(named(queries))('%s returns data, or says when not', async (_, { kind, query }) => {
       const expr = interpolate(query.expr, CHOICES);
       const result =
         kind === 'range'
@@ -83,9 +89,9 @@ describe.each(PROGRAM_VERSIONS)('with Prometheus %d', (version) => {
       expect(result.length > 0 || query.emptyWhen !== undefined).toBe(true);
     });
 
-    test.each(queries.filter(({ query }) => query.exemplars === true))(
-      '$name has exemplars that name their Activity',
-      async ({ query }) => {
+    test.each(named(queries.filter(({ query }) => query.exemplars === true)))(
+      '%s has exemplars that name their Activity',
+      async (_, { query }) => {
         const found = await prometheus.exemplars(interpolate(query.expr, CHOICES), window);
         const ids = found.flatMap(({ exemplars }) =>
           exemplars.map(({ labels }) => labels['activity_id']),
@@ -94,6 +100,71 @@ describe.each(PROGRAM_VERSIONS)('with Prometheus %d', (version) => {
         expect(ids.filter((id) => !/^[0-9a-f-]{36}$/.test(id ?? ''))).toEqual([]);
       },
     );
+
+    describe('tells the story:', () => {
+      const ask = async (dashboard: string, panel: string, query: number) => {
+        const expr = interpolate(exprOf(dashboard, panel, query), CHOICES);
+        return prometheus.instant(expr, window.endMs);
+      };
+      const valueFor = async (query: number, system: string, profile: string) =>
+        (await ask('jim-overview', 'Last run of every run profile', query)).find(
+          ({ metric }) =>
+            metric['connected_system'] === system && metric['run_profile'] === profile,
+        )?.value[1];
+      const overTime = async (dashboard: string, panel: string, query: number) =>
+        prometheus.range(interpolate(exprOf(dashboard, panel, query), CHOICES), window);
+
+      test('the import that began the nightly cycle failed and has not succeeded since', async () => {
+        expect(await valueFor(0, HR, 'Full Import')).toBe(String(STATUS_CODES.FailedWithError));
+        expect(await valueFor(4, HR, 'Full Import')).toBe('1');
+        expect(await valueFor(0, HR, 'Full Synchronisation')).toBe(String(STATUS_CODES.Cancelled));
+      });
+
+      test('the cloud has been away for hours', async () => {
+        expect(await valueFor(0, CLOUD, 'Delta Import')).toBe(String(STATUS_CODES.FailedWithError));
+        expect(Number(await valueFor(4, CLOUD, 'Delta Import'))).toBeGreaterThan(10);
+      });
+
+      test('both are counted as failing, and alerts fire for them', async () => {
+        expect((await ask('jim-overview', 'Run profiles failing', 0))[0]?.value[1]).toBe('2');
+        const alerts = await ask('jim-overview', 'Alerts firing', 0);
+        expect(alerts.map(({ metric }) => metric)).toEqual(
+          expect.arrayContaining([
+            expect.objectContaining({ alertname: 'JimRunFailed', connected_system: HR }),
+            expect.objectContaining({ alertname: 'JimRunFailed', connected_system: CLOUD }),
+            expect.objectContaining({
+              alertname: 'JimRunFailsRepeatedly',
+              connected_system: CLOUD,
+            }),
+          ]),
+        );
+      });
+
+      test('the timeline shows errors that mended themselves, and JIM out of reach', async () => {
+        const rows = await overTime('jim-overview', 'Run profiles over time', 1);
+        const badges = rows.find(
+          ({ metric }) =>
+            metric['connected_system'] === BADGES && metric['run_profile'] === 'Delta Import',
+        );
+        const states = badges?.values.map(([, value]) => Number(value)) ?? [];
+        expect(states).toContain(STATUS_CODES.CompleteWithError);
+        expect(states.at(-1)).toBe(STATUS_CODES.Complete);
+        const [jim] = await overTime('jim-overview', 'Run profiles over time', 0);
+        const reached = new Set(jim?.values.map(([, value]) => Number(value)));
+        expect(reached).toEqual(new Set([JIM_UP_CODE, JIM_DOWN_CODE]));
+      });
+
+      test('sign-ins were refused, and polls failed while JIM was down', async () => {
+        const events = await overTime('jim-overview', 'Sign-ins and API keys', 0);
+        const failed = events.find(({ metric }) => metric['event'] === 'sign_in_failed');
+        expect(
+          Math.max(...(failed?.values ?? []).map(([, value]) => Number(value))),
+        ).toBeGreaterThan(3);
+        const failures = await overTime('jim-exporter', 'Polls and failed polls', 1);
+        const unreachable = failures.find(({ metric }) => metric['reason'] === 'unreachable');
+        expect(unreachable?.values.some(([, value]) => Number(value) > 0)).toBe(true);
+      });
+    });
 
     test.each(DASHBOARDS)('$title can be drawn and looked at', async (source) => {
       const json = build(source);
@@ -104,6 +175,14 @@ describe.each(PROGRAM_VERSIONS)('with Prometheus %d', (version) => {
     });
   });
 });
+
+function exprOf(uid: string, title: string, query: number): string {
+  const dashboard = DASHBOARDS.find((one) => one.uid === uid);
+  const panel = dashboard?.rows.flatMap((row) => row.panels).find((one) => one.title === title);
+  const expr = panel?.queries[query]?.expr;
+  if (expr === undefined) throw new Error(`${uid} has no query ${query} in a panel ${title}`);
+  return expr;
+}
 
 /** For people: JIM_LOOK=folder keeps the pages and, where Chromium is installed, pictures of them. */
 function keepPicture(name: string, html: string, size: ReturnType<typeof pageSize>): void {
