@@ -58,6 +58,9 @@ export function build(source: DashboardSource): Dashboard {
   return dashboard.build();
 }
 
+/** As Grafana's own editor stores such a query. */
+const LABEL_VALUES = { qryType: 1, refId: 'PrometheusVariableQueryEditor-VariableQuery' };
+
 /** A variable whose choices are a label's values on the exporters chosen. */
 export function labelVariable(
   name: string,
@@ -68,7 +71,7 @@ export function labelVariable(
   const variable = new QueryVariableBuilder(name)
     .label(label)
     .datasource(DATASOURCE)
-    .query({ query: `label_values(${selector}, ${name})`, refId: `${name}-values` })
+    .query({ ...LABEL_VALUES, query: `label_values(${selector}, ${name})` })
     .definition(`label_values(${selector}, ${name})`)
     .refresh(VariableRefresh.OnTimeRangeChanged)
     // oxlint-disable-next-line unicorn/no-array-sort -- a builder's option, no array

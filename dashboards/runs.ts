@@ -13,7 +13,7 @@ import {
 import { THRESHOLDS } from './thresholds.ts';
 
 /** A link to one connected system's dashboard, from a table's row. */
-export const OPEN_SYSTEM = {
+const OPEN_SYSTEM = {
   title: 'Open this connected system',
   url: '/d/jim-connected-system?${datasource:queryparam}&${job:queryparam}&${instance:queryparam}&${jim_url:queryparam}&var-connected_system=${__data.fields.connected_system:percentencode}&${__url_time_range}',
 };
