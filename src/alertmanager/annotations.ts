@@ -7,7 +7,7 @@ import type { HeldAlert, LastRun, RunLabels } from '../ledger/ledger.ts';
 
 /** What to do when this alert fires. */
 export const RUNBOOK_URL =
-  'https://github.com/jim-exporter/jim-exporter/blob/main/alerts/runbooks/jim.md#jimrununsuccessful';
+  'https://github.com/jim-exporter/jim-exporter/blob/main/alerts/runbooks/bridge.md#jimrununsuccessful';
 
 /** Code points of JIM's error message that are kept. */
 export const MAX_MESSAGE_CODE_POINTS = 1_000;

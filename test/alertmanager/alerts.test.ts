@@ -40,7 +40,7 @@ describe('an unsuccessful run', () => {
           ended_at: '2026-11-23 06:00:00 UTC',
           failures_in_a_row: '1',
           runbook_url:
-            'https://github.com/jim-exporter/jim-exporter/blob/main/alerts/runbooks/jim.md#jimrununsuccessful',
+            'https://github.com/jim-exporter/jim-exporter/blob/main/alerts/runbooks/bridge.md#jimrununsuccessful',
         },
         generatorUrl: 'https://jim.example:8443/identity/activity/abc',
         startsAtMs: SIX_MS,

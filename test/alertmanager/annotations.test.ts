@@ -1,5 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { annotationsOf } from '../../src/alertmanager/annotations.ts';
+import { RUNBOOK_URL, annotationsOf } from '../../src/alertmanager/annotations.ts';
 import type { Telling } from '../../src/alertmanager/annotations.ts';
 import { micros } from '../../src/jim/activity.ts';
 import type { LastRun } from '../../src/ledger/ledger.ts';
@@ -111,4 +112,11 @@ test('what the schedule was stays while schedules are unknown, and leaves when i
 
 test('half a surrogate pair in any text becomes the replacement character', () => {
   expect(told({ schedules: ['\uDC00'] })['schedule']).toBe('\uFFFD');
+});
+
+test('the runbook that an alert links has its heading', () => {
+  const [, file = '', heading = ''] = /\/blob\/main\/(.+)#(.+)$/.exec(RUNBOOK_URL) ?? [];
+  const text = readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8');
+  const headings = [...text.matchAll(/^### (.+)$/gm)].map(([, name]) => name?.toLowerCase());
+  expect(headings).toContain(heading);
 });
