@@ -40,7 +40,7 @@ interface Written {
 }
 
 /** The dotted path of a flag's setting: jim.api_key_file for jim.api-key-file. */
-export function settingOf(flag: string): string {
+function settingOf(flag: string): string {
   return flag.replaceAll('-', '_');
 }
 
