@@ -140,7 +140,7 @@ class Life {
     };
     this.#haveHistory();
     await this.#firstPoll();
-    const acts = this.#options.acts ?? 40;
+    const acts = this.#options.acts ?? 25;
     for (let act = 0; act < acts; act += 1) await this.#act();
     await this.#quiet();
     const { discrepancies, counted } = this.#observer.judge(this.#rig);
@@ -164,7 +164,7 @@ class Life {
 
   #haveHistory(): void {
     const { world } = this.#rig;
-    const rows = this.#random.int(0, 130);
+    const rows = this.#random.pick([0, 3, 20, 20, 120]);
     for (let row = 0; row < rows; row += 1) {
       const created = world.jimNow - this.#random.int(60, 86_400) * 1e6;
       world.insert({
@@ -262,7 +262,8 @@ class Life {
       const row = world.row(id);
       if (row !== undefined) world.update(id, this.#ending(row.created));
     };
-    if (this.#may('flip', 0.06)) world.after(this.#random.pick([3, 40, 35_000]), again);
+    if (this.#may('flip', 0.08))
+      world.after(this.#random.pick([3, 40, 1_500, 3_000, 35_000]), again);
     else if (this.#may('reopen', 0.02)) {
       world.after(500, () =>
         world.update(id, { status: 'InProgress', executionTime: null, totalActivityTime: null }),
@@ -311,7 +312,10 @@ class Life {
         times: random.int(1, 4),
       });
     }
-    if (this.#may('disk', 0.06)) this.#rig.disk.fail(random.pick<DiskFault>(['before', 'after']));
+    if (this.#may('disk', 0.06)) {
+      const fault = random.pick<DiskFault>(['before', 'after']);
+      this.#rig.disk.fail(...Array.from({ length: random.int(1, 4) }, () => fault));
+    }
     if (this.#may('crash', 0.05)) this.#rig.crashAfter(random.int(0, 4));
     if (this.#may('crash', 0.05))
       this.#rig.disk.fail(random.pick<DiskFault>(['crash before', 'crash after']));
@@ -338,7 +342,7 @@ class Life {
       await this.#rig.restart();
     }
     if (this.#rig.disk.crashed) await this.#rig.restart();
-    if (this.#random.chance(0.9)) this.#observer.scraped(this.#rig);
+    if (this.#random.chance(0.4)) this.#observer.scraped(this.#rig);
   }
 
   async #beDown(): Promise<void> {
@@ -362,8 +366,8 @@ class Life {
     const { world } = this.#rig;
     const random = this.#random;
     if (this.#may('ties', 0.1)) this.#insertTies(random.int(2, 12));
-    if (this.#may('burst', 0.05))
-      for (let row = random.int(60, 240); row > 0; row -= 1) this.#begin();
+    if (this.#may('burst', 0.04))
+      for (let row = random.int(60, 160); row > 0; row -= 1) this.#begin();
     if (this.#may('orphan', 0.03)) world.insert(this.#run());
     if (this.#may('retention', 0.06)) this.#removeOldest(100);
     if (this.#may('vanish', 0.02)) this.#removeOne();
@@ -385,6 +389,7 @@ class Life {
   /** Once in a life: two jumps can add up to more than the overlap. */
   #moveClock(byMs: number): void {
     if (this.#clockMoved) return;
+    this.#observer.clockMoves();
     this.#clockMoved = true;
     this.#rig.world.clockOffsetMs += byMs;
   }
@@ -428,8 +433,8 @@ class Life {
     rig.pass(OVERLAP_MS);
     for (let poll = 0; poll < 60; poll += 1) {
       await this.#poll();
-      rig.pass(poll < 8 ? POLL_MS : 60_000);
-      if (poll > 14 && this.#observer.isCalm(rig)) break;
+      rig.pass(poll < 4 ? POLL_MS : 90_000);
+      if (poll > 8 && this.#observer.isCalm(rig)) break;
     }
     this.#observer.scraped(rig);
   }

@@ -6,11 +6,14 @@ import type { Ending, TruthRow } from '../../src/demo/truth.ts';
 import type { Backup, World } from '../../src/demo/world.ts';
 import type { ActivityId } from '../../src/jim/activity.ts';
 import type { ParsedExposition } from '../metrics/strict-parser.ts';
+import { decodeLedger } from '../../src/ledger/encoding.ts';
 import { parseExposition } from '../metrics/strict-parser.ts';
 import type { Rig } from '../poll/rig.ts';
 
 /** After so long without a scrape increments are released unseen (design, section 2, rule 8). */
 const HOLD_LIMIT_MS = 300_000;
+/** Shorter than the default `settle` of five seconds. */
+const BRIEF_MS = 4_000;
 /** Combinations of endings tried per label set. */
 const MAX_COMBINATIONS = 200_000;
 
@@ -24,6 +27,9 @@ export class Observer {
   readonly #last = new Map<string, number>();
   /** Rows that a restore brought back: they may lie below everything that is still remembered. */
   readonly #returned = new Set<string>();
+  /** Rows that became visible late: long ended, they settle at first sight. */
+  readonly #late = new Set<string>();
+  #clockMoved = false;
   #startedMs: readonly [number, number] = [0, 0];
   #scrapedMs: number | null = null;
   #scrapes = 0;
@@ -35,6 +41,14 @@ export class Observer {
   /** The exporter was away: what was born meanwhile may first be seen above 0. */
   interrupted(): void {
     this.#scrapedMs = null;
+  }
+
+  comesLate(id: string): void {
+    this.#late.add(id);
+  }
+
+  clockMoves(): void {
+    this.#clockMoved = true;
   }
 
   returning(world: World, backup: Backup): void {
@@ -73,6 +87,23 @@ export class Observer {
       this.#last.delete(key);
     }
     this.#scrapedMs = rig.nowMs();
+    this.#compareWithDisk(rig, parsed);
+  }
+
+  /** What was shown must be durable: a crash may take back nothing that anybody saw. */
+  #compareWithDisk(rig: Rig, parsed: ParsedExposition): void {
+    if (rig.disk.text === null) return;
+    const kept = decodeLedger(rig.disk.text, 'the virtual disk');
+    const durable = [...kept.activities.values()].reduce(
+      (sum, { published }) => sum + total(published.statuses),
+      0,
+    );
+    const shown =
+      parsed.families
+        .get('jim_activities_total')
+        ?.samples.reduce((sum, { value }) => sum + value, 0) ?? 0;
+    if (shown > durable)
+      this.#tell(`${shown} Activities were shown, but only ${durable} were durable`);
   }
 
   /** All that must be counted is, and nothing is held back or unread. */
@@ -98,7 +129,9 @@ export class Observer {
         );
       }
     }
-    const counted = rows.filter((row) => ledger.counted.has(idOf(row)));
+    const counted = rows
+      .filter((row) => ledger.counted.has(idOf(row)))
+      .map((row) => this.#settled(row));
     this.#compareRuns(counted);
     this.#compareActivities(counted);
     return { discrepancies: [...this.#found, ...errorsLogged(rig)], counted: counted.length };
@@ -124,6 +157,15 @@ export class Observer {
   #must(row: TruthRow): boolean {
     if (this.#isHistory(row) || this.#returned.has(row.id) || row.goneAtMs !== null) return false;
     return row.endings.at(-1)?.toMs === null;
+  }
+
+  /** A status that lasted shorter than `settle` must not have been the one that counted. */
+  #settled(row: TruthRow): TruthRow {
+    if (this.#clockMoved || this.#late.has(row.id) || this.#returned.has(row.id)) return row;
+    const lasting = row.endings.filter(
+      ({ fromMs, toMs }) => toMs === null || toMs - fromMs > BRIEF_MS,
+    );
+    return lasting.length === 0 ? row : { ...row, endings: lasting };
   }
 
   #compareRuns(rows: readonly TruthRow[]): void {
@@ -192,7 +234,7 @@ export class Observer {
                   key.includes('outcome="Added"') &&
                   belongs(key),
               )
-              .reduce((total, [, value]) => total + value, 0);
+              .reduce((added, [, value]) => added + value, 0);
       if (!explained(members, statuses, sum)) {
         this.#tell(
           `${metric} of ${group} is ${JSON.stringify([...statuses])} with sum ${String(sum)}, but ${members.length} rows ended: ${members
@@ -202,10 +244,10 @@ export class Observer {
         );
       }
     }
-    const total = shown.reduce((all, [, value]) => all + value, 0);
-    const expected = [...groups.values()].reduce((all, members) => all + members.length, 0);
-    if (total !== expected)
-      this.#tell(`${metric} sums to ${total}, but ${expected} Activities were counted`);
+    const all = shown.reduce((sum, [, value]) => sum + value, 0);
+    const expected = [...groups.values()].reduce((count, members) => count + members.length, 0);
+    if (all !== expected)
+      this.#tell(`${metric} sums to ${all}, but ${expected} Activities were counted`);
   }
 }
 
@@ -244,6 +286,10 @@ function explained(
     return false;
   };
   return choose(0, leftSum);
+}
+
+function total(counts: Readonly<Record<string, number>>): number {
+  return Object.values(counts).reduce((a, b) => a + b, 0);
 }
 
 function isLedgerCounter(name: string): boolean {

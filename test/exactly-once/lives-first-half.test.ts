@@ -1,0 +1,4 @@
+/** The first half of the lives. */
+import { playShare } from './lives.ts';
+
+playShare(0);
