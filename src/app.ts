@@ -299,7 +299,10 @@ function withAlerts(
   bridge: Bridge,
   nowMs: number,
 ): Ledger {
-  if (config.alerting.alertmanagers.length === 0 && ledger.alerts.size === 0) return ledger;
+  if (config.alerting.alertmanagers.length === 0) {
+    // Nobody could be told: what was held is forgotten, and Alertmanagers of before end it by themselves.
+    return ledger.alerts.size === 0 ? ledger : { ...ledger, alerts: new Map() };
+  }
   const news = {
     finished,
     acceptedAtMs: bridge.acceptedAtMs,
@@ -311,9 +314,8 @@ function withAlerts(
 }
 
 function alertSettingsOf({ alerting, jim }: Config): AlertSettings {
-  const off = alerting.alertmanagers.length === 0;
   return {
-    severities: off ? {} : alerting.severities,
+    severities: alerting.severities,
     resolveAfterMs: alerting.resolveAfterMs,
     resendIntervalMs: alerting.resendIntervalMs,
     includeErrorMessage: alerting.includeErrorMessage,

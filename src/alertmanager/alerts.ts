@@ -16,7 +16,7 @@ import type { Message } from './annotations.ts';
 import { annotationsOf, withMessage } from './annotations.ts';
 
 /** Reserved: no alert rule uses it, so that rules and bridge never resolve each other's. */
-export const ALERT_NAME = 'JimRunUnsuccessful';
+const ALERT_NAME = 'JimRunUnsuccessful';
 
 /**
  * An alert stays firing this long after an Alertmanager first accepted it, however soon the run profile
@@ -26,7 +26,7 @@ export const MINIMUM_HOLD_MS = 10 * 60_000;
 /** A recovered run profile's alert that no Alertmanager accepted in a day is news to nobody. */
 export const UNDELIVERED_HOLD_MS = 24 * 3_600_000;
 /** Resolved alerts are sent again at least this long, for an Alertmanager that was away. */
-export const RESOLVED_RETENTION_MS = 15 * 60_000;
+const RESOLVED_RETENTION_MS = 15 * 60_000;
 /** And until an Alertmanager that missed all of it has ended the alert by itself. */
 const RESOLVED_RETENTION_INTERVALS = 5;
 
@@ -361,7 +361,7 @@ export function identityKey(labels: Readonly<Record<string, string>>): string {
 }
 
 /** JIM's page of an Activity, the same route in all versions, behind sign-in. */
-export function activityUrl(externalUrl: string, id: ActivityId): string {
+function activityUrl(externalUrl: string, id: ActivityId): string {
   const base = new URL(externalUrl);
   return `${base.origin}${base.pathname.replace(/\/+$/, '')}/activity/${encodeURIComponent(id)}`;
 }

@@ -10,7 +10,7 @@ export const RUNBOOK_URL =
   'https://github.com/jim-exporter/jim-exporter/blob/main/alerts/runbooks/bridge.md#jimrununsuccessful';
 
 /** Code points of JIM's error message that are kept. */
-export const MAX_MESSAGE_CODE_POINTS = 1_000;
+const MAX_MESSAGE_CODE_POINTS = 1_000;
 /** Kinds named in a list; the rest is summed up, so that no annotation outgrows a chat message. */
 const MAX_LISTED = 10;
 /** The ledger keeps so many ends of failures. */

@@ -33,7 +33,7 @@ export interface TestAlertOptions {
 }
 
 /** Never the name of a real alert, so that no route or silence for real ones is fooled by name. */
-export const TEST_ALERT_NAME = 'JimExporterTest';
+const TEST_ALERT_NAME = 'JimExporterTest';
 /** Long enough for group_wait and group_interval to pass, so that its end is notified too. */
 const TEST_ALERT_MS = 10 * 60_000;
 

@@ -29,7 +29,7 @@ export interface Ledger {
   readonly owedStats: ReadonlyMap<ActivityId, OwedStats>;
   readonly schedules: ReadonlyMap<string, ScheduleDues>;
   readonly inventory: InventoryMemory;
-  /** Alerts the bridge holds firing, or resolved less than 15 minutes ago. */
+  /** Alerts the bridge holds firing, or resolved a short while ago, or by `resolve_after` while their run still fails. */
   readonly alerts: ReadonlyMap<string, HeldAlert>;
   /** When rows were found to have been deleted unseen. */
   readonly lastHistoryGapMs: number | null;
