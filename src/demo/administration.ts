@@ -4,8 +4,9 @@
  */
 import { dialectNamed, type DialectName } from './dialects.ts';
 import type { Random } from './random.ts';
-import { authenticationRow, MICROS_PER_SECOND, NO_TOTALS, type WorldRow } from './row.ts';
-import type { Initiator, Worker } from './worker.ts';
+import { authenticationRow, MICROS_PER_SECOND, NO_TOTALS, timesAt, type WorldRow } from './row.ts';
+import { initiatedBy, type Initiator } from './births.ts';
+import type { Worker } from './worker.ts';
 import type { Backup, World } from './world.ts';
 
 export interface ConfigurationChange {
@@ -35,9 +36,7 @@ export function changeConfiguration(
     targetContext: change.targetContext ?? null,
     connectedSystemId: change.connectedSystemId ?? null,
     message: change.message ?? null,
-    initiatedByType: initiator.type,
-    initiatedById: initiator.id,
-    initiatedByName: initiator.name,
+    ...initiatedBy(initiator),
     configurationChangeVersion: world.dialect.configurationHistory ? random.int(1, 20) : null,
   });
   if (end === 'completes') completeAfter(world, id, random.int(9, 600));
@@ -228,11 +227,6 @@ function completeAfter(world: World, id: string, ms: number): void {
   world.afterInEpoch(ms, () => {
     const row = world.row(id);
     if (row === undefined) return;
-    const executionTime = Math.max(0, world.jimNow - row.executed);
-    world.update(id, {
-      status: 'Complete',
-      executionTime,
-      totalActivityTime: executionTime + row.executed - row.created,
-    });
+    world.update(id, { status: 'Complete', ...timesAt(row, world.jimNow) });
   });
 }

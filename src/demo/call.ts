@@ -1,8 +1,8 @@
 /** What a route of the simulator gets and gives, and what all routes share. */
-import { problem, type Answer } from './answers.ts';
+import { ok, problem, type Answer } from './answers.ts';
 import type { Dialect } from './dialects.ts';
-import type { DateStyle } from './json.ts';
-import type { Bound, Parameters } from './query.ts';
+import { pageOf, type DateStyle, type Json } from './json.ts';
+import type { Bound, Paging, Parameters } from './query.ts';
 import { hash32 } from './random.ts';
 import type { World } from './world.ts';
 
@@ -51,6 +51,20 @@ export const GUID = ':id{[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}}';
 /** Answers with what was bound, or says what could not be. */
 export function bound<T>(request: Bound<T>, call: Call, answer: (value: T) => Answer): Answer {
   return request.ok ? answer(request.value) : problem(request.errors, traceId(call.seed));
+}
+
+/** A page of things, each written as JSON. */
+export function pageAnswer<T>(
+  call: Call,
+  paging: Bound<Paging>,
+  things: readonly T[],
+  write: (thing: T, call: Call) => Json,
+): Answer {
+  return bound(paging, call, ({ page, pageSize }) => {
+    const shown = things.slice((page - 1) * pageSize, page * pageSize);
+    const written = shown.map((thing) => write(thing, call));
+    return ok(pageOf(written, { total: things.length, page, pageSize }));
+  });
 }
 
 /** The part of `total` things that a page shows, each made on demand. */

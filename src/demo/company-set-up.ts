@@ -94,7 +94,7 @@ export function companySystems(created: number): readonly ConnectedSystem[] {
 
 export const NIGHTLY = 'Nightly Full Cycle';
 export const DELTA = 'Delta Cycle';
-export const RECONCILIATION = 'Temporal Scope Reconciliation';
+const RECONCILIATION = 'Temporal Scope Reconciliation';
 
 /** A step: run profiles that run in parallel. */
 type Step = readonly (readonly [system: string, runType: RunType])[];

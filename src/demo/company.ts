@@ -23,7 +23,8 @@ import type { Schedule } from './inventory.ts';
 import { createRandom, type Random } from './random.ts';
 import { MICROS_PER_MS } from './row.ts';
 import { businessAt, type Timetable } from './timetable.ts';
-import { SYSTEM_INITIATOR, Worker, type Initiator } from './worker.ts';
+import { SYSTEM_INITIATOR, type Initiator } from './births.ts';
+import { Worker } from './worker.ts';
 import { createWorkload } from './workload.ts';
 import { World } from './world.ts';
 
@@ -48,7 +49,7 @@ export interface Company {
 }
 
 /** An administrator: a made-up person, whose name must never leave JIM. */
-export const ADMINISTRATOR: Initiator = {
+const ADMINISTRATOR: Initiator = {
   type: 'User',
   id: 'be51a04c-79ad-4d01-a4fc-2d2d4624ab09',
   name: 'First1 Last1',

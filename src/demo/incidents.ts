@@ -4,7 +4,9 @@ import type { ConnectedSystem, RunType } from './inventory.ts';
 import type { Random } from './random.ts';
 import { MICROS_PER_SECOND } from './row.ts';
 import type { PlannedRun, RunPlan } from './run-plan.ts';
-import type { Initiator, Worker } from './worker.ts';
+import type { Initiator } from './births.ts';
+import type { AfterCancelling } from './rewrites.ts';
+import type { Worker } from './worker.ts';
 import type { Troubles } from './workload.ts';
 import type { World } from './world.ts';
 
@@ -38,7 +40,7 @@ export interface Incidents {
   /** A configuration change that nobody will ever end; returns its id. */
   orphan(): string;
   /** Cancels every run that is being processed; returns their ids. */
-  cancelRunning(afterwards?: 'stays' | 'reopens' | 'ends'): readonly string[];
+  cancelRunning(afterwards?: AfterCancelling): readonly string[];
   /** Queues a run profile by hand; returns its id. */
   run(systemName: string, runType: RunType): string;
   /** Starts a schedule by hand, now. */

@@ -51,7 +51,7 @@ function trimZeros(digits: string): string {
   return digits.replace(/0+$/, '');
 }
 
-type Fields = Readonly<Record<string, Json>>;
+export type Fields = Readonly<Record<string, Json>>;
 
 /** What stands in rows of the list and in the detail alike, in JIM's order, up to totalActivityTime. */
 function commonFields(row: WorldRow, dates: DateStyle): Fields {
@@ -157,7 +157,7 @@ function snapshotOf(row: WorldRow): Json {
   };
 }
 
-export function writePhase(phase: RowPhase, dates: DateStyle): Fields {
+function writePhase(phase: RowPhase, dates: DateStyle): Fields {
   const { started, ended } = phase;
   return {
     key: phase.key,

@@ -291,7 +291,7 @@ function readDate(parameters: Parameters, name: string, faults: Faults): number 
   return ms * 1000 + Number((fraction ?? '').padEnd(6, '0').slice(0, 6));
 }
 
-export function isGuid(text: string): boolean {
+function isGuid(text: string): boolean {
   return /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i.test(text);
 }
 

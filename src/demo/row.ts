@@ -232,6 +232,15 @@ export function isRun(row: Pick<WorldRow, 'targetType' | 'targetOperationType'>)
   return row.targetType === 'ConnectedSystemRunProfile' && row.targetOperationType === 'Execute';
 }
 
+/** executionTime since executed, totalActivityTime since created, as a row has them that ends now. */
+export function timesAt(
+  row: Pick<WorldRow, 'created' | 'executed'>,
+  jimNow: number,
+): Pick<WorldRow, 'executionTime' | 'totalActivityTime'> {
+  const end = Math.max(jimNow, row.executed);
+  return { executionTime: end - row.executed, totalActivityTime: end - row.created + 1 };
+}
+
 /** Sign-ins and refused keys: born complete, and Complete even when what they tell of failed. */
 export function authenticationRow(event: string, created: number): Partial<WorldRow> {
   const executed = created + 4;

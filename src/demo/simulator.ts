@@ -29,11 +29,12 @@ import {
   type SimulatedRequest,
 } from './faults.ts';
 import type { ApiKey } from './inventory.ts';
+import { inventoryRoutes } from './inventory-routes.ts';
 import { parametersOf } from './query.ts';
 import { hash32 } from './random.ts';
 import { createRateLimiter, RETRY_AFTER_SECONDS } from './rate-limit.ts';
 import { authenticationRow, MICROS_PER_MS } from './row.ts';
-import { stateRoutes } from './state-routes.ts';
+import { workRoutes } from './work-routes.ts';
 import type { World } from './world.ts';
 
 export interface SimulatorOptions {
@@ -144,7 +145,7 @@ export function createSimulator(options: SimulatorOptions): Simulator {
   };
 
   const app = new Hono();
-  for (const route of [...activityRoutes, ...healthRoutes, ...stateRoutes]) {
+  for (const route of [...activityRoutes, ...healthRoutes, ...workRoutes, ...inventoryRoutes]) {
     app.get(`/api/v1${route.path}`, (context) => {
       if (route.isKnown !== undefined && !route.isKnown(dialect())) return fallThrough(context);
       const refused = route.isOpen === true ? null : refusal(context.req.header('x-api-key'));

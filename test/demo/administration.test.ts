@@ -14,7 +14,7 @@ import { HR, NIGHTLY } from '../../src/demo/company-set-up.ts';
 import type { DialectName } from '../../src/demo/dialects.ts';
 import { createRandom } from '../../src/demo/random.ts';
 import { createSimulator } from '../../src/demo/simulator.ts';
-import { SYSTEM_INITIATOR } from '../../src/demo/worker.ts';
+import { SYSTEM_INITIATOR } from '../../src/demo/births.ts';
 import { World } from '../../src/demo/world.ts';
 import { ACTIVITIES, ask, askJson, type Page, type Row } from './ask.ts';
 

@@ -56,7 +56,7 @@ export function recordedHttp(name: string): RecordedHttp {
   };
 }
 
-export function object(value: JsonValue | undefined): JsonObject {
+function object(value: JsonValue | undefined): JsonObject {
   if (typeof value === 'object' && value !== null && !isArray(value)) return value;
   throw new TypeError(`not an object: ${JSON.stringify(value)}`);
 }
@@ -180,7 +180,7 @@ function numberOf(recorded: JsonObject, name: string): number | null {
 }
 
 /** Written apart from the exporter's own reading, which is to be tested with these recordings. */
-export function micros(date: string): number {
+function micros(date: string): number {
   const [, seconds = '', fraction = '', zone = ''] =
     /^(.{19})(?:\.(\d+))?(Z|[+-]\d\d:\d\d)$/.exec(date) ?? [];
   return Date.parse(seconds + zone) * 1000 + Number(fraction.padEnd(6, '0').slice(0, 6));

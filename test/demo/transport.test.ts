@@ -88,3 +88,31 @@ describe('the simulator as a transport', () => {
     expect([answer.status, slept]).toEqual([200, 1]);
   });
 });
+
+describe('the edges of the transport', () => {
+  test('an aborted request is never served', async () => {
+    const simulator = simulatorWithRows(1);
+    const reason = new Error('too late');
+    await expect(get(simulator, AbortSignal.abort(reason))).rejects.toBe(reason);
+    expect(simulator.requestCount).toBe(0);
+  });
+
+  test('an empty body has no bytes', async () => {
+    const simulator = simulatorWithRows(1);
+    simulator.faults.inject({ kind: 'status', status: 403, body: 'empty' });
+    const answer = await get(simulator);
+    expect([answer.status, await read(answer.body)]).toEqual([403, '']);
+  });
+
+  test('a slow answer given up on ends with the reason of its signal', async () => {
+    const simulator = simulatorWithRows(1);
+    simulator.faults.inject({ kind: 'slow', ms: 3_600_000 });
+    const abort = new AbortController();
+    const pending = get(simulator, abort.signal);
+    const reason = new Error('deadline');
+    setImmediate(() => {
+      abort.abort(reason);
+    });
+    await expect(pending).rejects.toBe(reason);
+  });
+});

@@ -4,7 +4,8 @@ import type { Schedule, ScheduleStep } from '../../src/demo/inventory.ts';
 import { createRandom } from '../../src/demo/random.ts';
 import { NO_TOTALS, type WorldRow } from '../../src/demo/row.ts';
 import type { RunPlan } from '../../src/demo/run-plan.ts';
-import { SYSTEM_INITIATOR, Worker } from '../../src/demo/worker.ts';
+import { SYSTEM_INITIATOR } from '../../src/demo/births.ts';
+import { Worker } from '../../src/demo/worker.ts';
 import { World } from '../../src/demo/world.ts';
 
 const START = Date.parse('2026-11-23T12:00:00Z');
@@ -310,6 +311,30 @@ describe('a crash of the worker', () => {
     pass(31_000);
     expect(row(id).status).toBe('FailedWithError');
     expect(row(waiting).status).toBe('InProgress');
+  });
+
+  test('while it was about to look for work does not keep it from looking after the restart', () => {
+    const { row, pass, run, worker } = plant();
+    const id = run();
+    worker.crash();
+    worker.restart();
+    pass(90_000);
+    expect(row(id).status).toBe('Complete');
+  });
+
+  test('again, before the restart was through, needs another restart', () => {
+    const { row, pass, run, worker } = plant();
+    const id = run();
+    pass(10_000);
+    worker.crash();
+    worker.restart();
+    pass(1000);
+    worker.crash();
+    pass(20_000);
+    expect(row(id).status).toBe('InProgress');
+    worker.restart();
+    pass(9000);
+    expect(row(id).status).toBe('FailedWithError');
   });
 
   test('lets what was queued run after the restart', () => {

@@ -1,57 +1,21 @@
-/** The routes of what JIM is doing and has: worker tasks, schedules, connected systems, certificates, settings (jim-api, section 10). */
+/** The routes of what JIM is doing: worker tasks, schedules and their executions (jim-api, section 10). */
 import { envelope, ok, type Answer } from './answers.ts';
-import { bound, GUID, type Call, type Route, type RouteEntry } from './call.ts';
-import type {
-  Certificate,
-  ConnectedSystem,
-  RunProfile,
-  Schedule,
-  ScheduleExecution,
-  ScheduleStep,
-  ServiceSetting,
-  WorkerTask,
-} from './inventory.ts';
-import { pageOf, writeDate, type Json } from './json.ts';
-import { bindPaging, bindPlainPaging } from './query.ts';
-import { isFinished, MICROS_PER_SECOND, type WorldRow } from './row.ts';
-
-type Fields = Readonly<Record<string, Json>>;
+import { GUID, pageAnswer, type Call, type RouteEntry } from './call.ts';
+import type { Schedule, ScheduleExecution, ScheduleStep, WorkerTask } from './inventory.ts';
+import { writeDate, type Fields, type Json } from './json.ts';
+import { bindPlainPaging } from './query.ts';
+import { isFinished, type WorldRow } from './row.ts';
 
 /** Worker tasks come fifty a page, newest first. */
 const TASKS_PER_PAGE = 50;
 const SCHEDULES_PER_PAGE = 20;
 
-function paged<T>(
-  things: readonly T[],
-  defaultSize: number,
-  write: (thing: T, call: Call) => Json,
-): (call: Call) => Answer {
-  return (call) =>
-    bound(bindPlainPaging(call.parameters, defaultSize), call, ({ page, pageSize }) => {
-      const shown = things.slice((page - 1) * pageSize, page * pageSize);
-      const written = shown.map((thing) => write(thing, call));
-      return ok(pageOf(written, { total: things.length, page, pageSize }));
-    });
-}
-
-/** As `paged`, for the controllers that use JIM's PaginationRequest. */
-function pagedByRequest<T>(
-  things: readonly T[],
-  write: (thing: T, call: Call) => Json,
-): (call: Call) => Answer {
-  return (call) =>
-    bound(bindPaging(call.parameters, call.dialect), call, ({ page, pageSize }) => {
-      const shown = things.slice((page - 1) * pageSize, page * pageSize);
-      const written = shown.map((thing) => write(thing, call));
-      return ok(pageOf(written, { total: things.length, page, pageSize }));
-    });
-}
-
 const dateOrNull = (micros: number | null, call: Call): string | null =>
   micros === null ? null : writeDate(micros, call.dates);
 
 function workerTasks(call: Call): Answer {
-  return paged(call.world.tasks.toReversed(), TASKS_PER_PAGE, workerTask)(call);
+  const paging = bindPlainPaging(call.parameters, TASKS_PER_PAGE);
+  return pageAnswer(call, paging, call.world.tasks.toReversed(), workerTask);
 }
 
 function workerTask(task: WorkerTask, call: Call): Fields {
@@ -98,7 +62,8 @@ function taskSteps(row: WorldRow): Json {
 }
 
 function schedules(call: Call): Answer {
-  return paged(call.world.schedules, SCHEDULES_PER_PAGE, schedule)(call);
+  const paging = bindPlainPaging(call.parameters, SCHEDULES_PER_PAGE);
+  return pageAnswer(call, paging, call.world.schedules, schedule);
 }
 
 function schedule(value: Schedule, call: Call): Fields {
@@ -205,7 +170,8 @@ function scheduleExecutions(call: Call): Answer {
     (execution) => wanted === undefined || execution.scheduleId === wanted,
   );
   const sorted = oldestFirst ? matching : matching.toReversed();
-  return paged(sorted, SCHEDULES_PER_PAGE, scheduleExecution)(call);
+  const paging = bindPlainPaging(call.parameters, SCHEDULES_PER_PAGE);
+  return pageAnswer(call, paging, sorted, scheduleExecution);
 }
 
 function activeExecutions(call: Call): Answer {
@@ -334,130 +300,11 @@ function stepGroups(execution: ScheduleExecution): number {
   return new Set(execution.steps.map(({ step }) => step.index)).size;
 }
 
-/** By name, as JIM sorts them. Its `status` is always Active here: the query does not select it. */
-function connectedSystems(call: Call): Answer {
-  const sorted = call.world.systems.toSorted((a, b) => (a.name < b.name ? -1 : 1));
-  return pagedByRequest(sorted, connectedSystem)(call);
-}
-
-function connectedSystem(system: ConnectedSystem, call: Call): Fields {
-  return {
-    id: system.id,
-    name: system.name,
-    description: null,
-    created: writeDate(system.created, call.dates),
-    status: 'Active',
-    objectCount: system.objectCount,
-    connectorsCount: system.joinedCount,
-    pendingExportObjectsCount: system.pendingExports,
-    connectorName: system.connectorName,
-    connectorId: system.connectorId,
-  };
-}
-
-function withSystem(answer: (system: ConnectedSystem, call: Call) => Json): Route {
-  return (call) => {
-    const id = Number(call.param('system'));
-    const system = call.world.systems.find((candidate) => candidate.id === id);
-    return system === undefined
-      ? envelope(404, 'NOT_FOUND', `Connected System with ID ${id} not found.`, call.world.jimNow)
-      : ok(answer(system, call));
-  };
-}
-
-function runProfile(profile: RunProfile, system: ConnectedSystem, call: Call): Fields {
-  const readsFile = /Import|Export/.test(profile.runType);
-  return {
-    id: profile.id,
-    name: profile.name,
-    connectedSystemId: system.id,
-    runType: profile.runType,
-    pageSize: 100,
-    partitionName: null,
-    ...(call.dialect.scheduleFields ? { targetsDeselectedPartition: false } : {}),
-    filePath: readsFile ? `/connector-files/${system.id}.csv` : null,
-    ...(call.dialect.importHashes ? { verifyImportContentHashes: false } : {}),
-  };
-}
-
-function certificates(call: Call): Answer {
-  return pagedByRequest(call.world.certificates, certificate)(call);
-}
-
-const DAY = 86_400 * MICROS_PER_SECOND;
-const EXPIRES_SOON = 30 * DAY;
-
-function certificate(value: Certificate, call: Call): Fields {
-  const left = value.validTo - call.world.jimNow;
-  return {
-    id: value.id,
-    name: value.name,
-    thumbprint: value.id.replaceAll('-', '').toUpperCase(),
-    subject: `CN=${value.name}`,
-    issuer: 'CN=Example Root CA',
-    validFrom: writeDate(value.validFrom, call.dates),
-    validTo: writeDate(value.validTo, call.dates),
-    sourceType: 'Uploaded',
-    isEnabled: value.isEnabled,
-    isExpired: left < 0,
-    isExpiringSoon: left >= 0 && left < EXPIRES_SOON,
-    daysUntilExpiry: Math.trunc(left / DAY),
-  };
-}
-
-function serviceSetting(setting: ServiceSetting): Fields {
-  return {
-    key: setting.key,
-    displayName: setting.displayName,
-    description: null,
-    category: setting.category,
-    valueType: setting.valueType,
-    defaultValue: setting.defaultValue,
-    value: setting.value,
-    effectiveValue: setting.value ?? setting.defaultValue,
-    isReadOnly: false,
-    isOverridden: setting.value !== null,
-  };
-}
-
-function oneSetting(call: Call): Answer {
-  const key = call.param('key');
-  const found = call.world.settings.find((setting) => setting.key === key);
-  return found === undefined
-    ? envelope(404, '', `Service setting not found: ${key}`, call.world.jimNow)
-    : ok(serviceSetting(found));
-}
-
-const SYSTEM = ':system{[0-9]+}';
-
-export const stateRoutes: readonly RouteEntry[] = [
+export const workRoutes: readonly RouteEntry[] = [
   { path: '/worker-tasks', answer: workerTasks, isKnown: (dialect) => dialect.workerTasks },
   { path: '/schedules', answer: schedules },
   { path: `/schedules/${GUID}`, answer: scheduleDetail },
   { path: '/schedule-executions', answer: scheduleExecutions },
   { path: '/schedule-executions/active', answer: activeExecutions },
   { path: `/schedule-executions/${GUID}`, answer: executionDetail },
-  { path: '/synchronisation/connected-systems', answer: connectedSystems },
-  {
-    path: `/synchronisation/connected-systems/${SYSTEM}/run-profiles`,
-    answer: withSystem((system, call) =>
-      system.runProfiles.map((profile) => runProfile(profile, system, call)),
-    ),
-  },
-  {
-    path: `/synchronisation/connected-systems/${SYSTEM}/pending-exports/count`,
-    answer: withSystem((system) => system.pendingExports),
-    isKnown: (dialect) => dialect.pendingExportsCount,
-  },
-  { path: '/certificates', answer: certificates },
-  {
-    path: '/service-settings',
-    answer: ({ world }) => ok(world.settings.map((setting) => serviceSetting(setting))),
-    isKnown: (dialect) => dialect.serviceSettings,
-  },
-  {
-    path: '/service-settings/:key',
-    answer: oneSetting,
-    isKnown: (dialect) => dialect.serviceSettings,
-  },
 ];
