@@ -352,6 +352,7 @@ const collectors: readonly PanelSource[] = [
       {
         expr: `min by (collector) (${ours('jim_exporter_collector_success')})`,
         legend: '{{collector}}',
+        emptyWhen: 'every collector is off',
       },
     ],
   }),
@@ -366,6 +367,7 @@ const collectors: readonly PanelSource[] = [
       {
         expr: `max by (collector) (${ours('jim_exporter_collector_duration_seconds')})`,
         legend: '{{collector}}',
+        emptyWhen: 'every collector is off',
       },
     ],
   }),

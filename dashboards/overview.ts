@@ -266,7 +266,10 @@ const queue: readonly PanelSource[] = [
     height: 8,
     sortBy: 'Last execution',
     queries: [
-      { expr: `max by (${BY_SCHEDULE}) (${ours('jim_schedule_enabled')})` },
+      {
+        expr: `max by (${BY_SCHEDULE}) (${ours('jim_schedule_enabled')})`,
+        emptyWhen: 'JIM has no schedules or the schedules collector is off',
+      },
       {
         expr: `max by (${BY_SCHEDULE}) (1 * ${ours('jim_schedule_last_execution_status', 'status="Complete"')} or 2 * ${ours('jim_schedule_last_execution_status', 'status="Cancelled"')} or 3 * ${ours('jim_schedule_last_execution_status', 'status="Failed"')})`,
         emptyWhen: 'no execution of a schedule has ended yet',

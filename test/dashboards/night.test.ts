@@ -19,6 +19,7 @@ import type { Prometheus } from './prometheus.ts';
 import { startPrometheus } from './prometheus.ts';
 import type { Choices } from './promql.ts';
 import { interpolate } from './promql.ts';
+import { PANEL_QUERIES, seriesFound } from './queries.ts';
 
 const RULES = new URL('../../alerts/jim.rules.yaml', import.meta.url).pathname;
 const NIGHT_MS = 240_000;
@@ -33,23 +34,6 @@ const CHOICES: Choices = {
   stepSeconds: STEP_SECONDS,
   scrapeIntervalSeconds: SCRAPE_INTERVAL_SECONDS,
 };
-
-const queries = DASHBOARDS.flatMap((dashboard) =>
-  dashboard.rows.flatMap((row) =>
-    row.panels.flatMap(({ title, kind, queries: asked }) =>
-      asked.map((query, index) => ({
-        name: `${dashboard.title}: ${title} ${index + 1}`,
-        kind,
-        query,
-      })),
-    ),
-  ),
-);
-
-/** For `%s` in a test's name: vitest cuts what `$name` says. */
-function named<One extends { readonly name: string }>(all: readonly One[]): [string, One][] {
-  return all.map((one) => [one.name, one]);
-}
 
 let played: Promise<Night> | undefined;
 function night(): Promise<Night> {
@@ -80,16 +64,12 @@ describe.each(PROGRAM_VERSIONS)('with Prometheus %d', (version) => {
     }, NIGHT_MS);
     afterAll(() => prometheus.stop());
 
-    test.each(named(queries))('%s returns data, or says when not', async (_, { kind, query }) => {
-      const expr = interpolate(query.expr, CHOICES);
-      const result =
-        kind === 'range'
-          ? await prometheus.range(expr, window)
-          : await prometheus.instant(expr, window.endMs);
-      expect(result.length > 0 || query.emptyWhen !== undefined).toBe(true);
+    test.each(PANEL_QUERIES)('%s returns data, or says when not', async (_, panelQuery) => {
+      const found = await seriesFound(prometheus, panelQuery, CHOICES, window);
+      expect(found > 0 || panelQuery.query.emptyWhen !== undefined).toBe(true);
     });
 
-    test.each(named(queries.filter(({ query }) => query.exemplars === true)))(
+    test.each(PANEL_QUERIES.filter(([, { query }]) => query.exemplars === true))(
       '%s has exemplars that name their Activity',
       async (_, { query }) => {
         const found = await prometheus.exemplars(interpolate(query.expr, CHOICES), window);

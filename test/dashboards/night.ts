@@ -268,7 +268,8 @@ function labelsOf(series: string): Record<string, string> {
   return { ...Object.fromEntries(present), ...TARGET, __name__: name };
 }
 
-const TARGET = { job: 'jim-exporter', instance: 'exporter:10190' };
+/** As the scrape job of the examples has them. */
+export const TARGET = { job: 'jim-exporter', instance: 'exporter:10190' };
 
 /** The same night ending at another moment, moments in values included: Prometheus evaluates alerts only now. */
 export function endingAt(night: Night, endMs: number): Night {
