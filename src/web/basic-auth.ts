@@ -4,7 +4,6 @@
  * nothing about who is known here.
  */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import { verify } from '@node-rs/bcrypt';
 
 export type AuthVerdict =
   | 'accepted'
@@ -29,7 +28,7 @@ const MAX_REMEMBERED = 100;
 const MAX_WAITING = 100;
 
 export function createBasicAuth({
-  verifyPassword = (password, hash) => verify(password, hash),
+  verifyPassword = verifyByBcrypt,
 }: BasicAuthOptions = {}): BasicAuth {
   /** Of this process, so that what is remembered is worth nothing anywhere else. */
   const key = randomBytes(32);
@@ -67,6 +66,12 @@ export function createBasicAuth({
       return 'accepted';
     },
   };
+}
+
+/** Loaded when first needed: native code, which a process without basic authentication may be forbidden to load. */
+async function verifyByBcrypt(password: string, hash: string): Promise<boolean> {
+  const { verify } = await import('@node-rs/bcrypt');
+  return verify(password, hash);
 }
 
 /**

@@ -60,9 +60,7 @@ export type Fetch = (request: Request, env: RequestEnv) => Response | Promise<Re
 export function createRoutes(options: RoutesOptions): Fetch {
   const app = new Hono<{ Bindings: RequestEnv }>({ getPath: undecodedPath });
 
-  const telemetryRoute = literalRoute(options.telemetryPath);
-
-  app.get(telemetryRoute, scrapeHandler(options));
+  app.get(literalRoute(options.telemetryPath), scrapeHandler(options));
   app.get('/-/healthy', (c) => c.text('jim-exporter is healthy.\n'));
   app.get('/-/ready', (c) =>
     options.ready()
@@ -78,11 +76,19 @@ export function createRoutes(options: RoutesOptions): Fetch {
   });
   if (options.telemetryPath !== '/') app.get('/', (c) => showPage(c, options.page()));
 
-  for (const path of new Set([telemetryRoute, '/-/healthy', '/-/ready', '/'])) {
-    app.all(path, methodNotAllowed('GET, HEAD'));
-  }
-  app.all('/-/reload', methodNotAllowed('POST, PUT'));
-  app.notFound((c) => c.text('404 page not found\n', 404));
+  // Not by `app.all`, which would put a second handler behind every scrape.
+  const allowed = new Map([
+    ['/-/reload', 'POST, PUT'],
+    ...[options.telemetryPath, '/-/healthy', '/-/ready', '/'].map(
+      (path) => [path, 'GET, HEAD'] as const,
+    ),
+  ]);
+  app.notFound((c) => {
+    const allow = allowed.get(undecodedPath(c.req.raw));
+    return allow === undefined
+      ? c.text('404 page not found\n', 404)
+      : c.text('405 method not allowed\n', 405, { Allow: allow });
+  });
   app.onError((err, c) => {
     options.log.error('Could not answer a request', { err, path: c.req.path });
     return c.text('Internal Server Error\n', 500);
@@ -156,10 +162,6 @@ function showPage(c: RouteContext, page: Page): Response {
     'Referrer-Policy': 'no-referrer',
     'Cache-Control': 'no-store',
   });
-}
-
-function methodNotAllowed(allow: string): (c: RouteContext) => Response {
-  return (c) => c.text('405 method not allowed\n', 405, { Allow: allow });
 }
 
 /** Hono's route for exactly this path, in which `:` and `*` may stand: they mean something to Hono. */
