@@ -25,6 +25,7 @@ const DOT_SEGMENT = /\/(?:\.|%2e){1,2}(?:[/?]|$)/i;
 
 /** Null for a request that may go on. */
 export function refuse(incoming: IncomingMessage | Http2ServerRequest): Refusal | null {
+  if (incoming.httpVersionMajor < 1) return { status: 400, reason: 'HTTP/0.9 is not spoken' };
   const target = incoming.url ?? '';
   if (!PLAIN_TARGET.test(target) || DOT_SEGMENT.test(pathOf(target))) {
     return { status: 400, reason: 'unusable request target' };

@@ -83,11 +83,12 @@ function followCompleteness(incoming: Incoming, outgoing: Outgoing): () => boole
     const { stream } = outgoing;
     return () => stream.writableFinished && stream.rstCode === constants.NGHTTP2_NO_ERROR;
   }
-  // Node says finished, by event and property, of an answer whose connection broke too. Only at the event,
-  // and before Node itself closes a connection that was to end there, the socket knows better.
+  // Node says finished, by event and property, of an answer whose connection broke too. The socket knows
+  // better at that moment, if asked before Node itself closes a connection that was to end there.
+  const { socket } = incoming;
   let complete = false;
   outgoing.prependOnceListener('finish', () => {
-    complete = !incoming.socket.destroyed;
+    complete = !socket.destroyed && socket.errored === null;
   });
   return () => complete;
 }

