@@ -26,7 +26,7 @@ import { createRuntime } from './metrics/runtime.ts';
 import { NO_READINGS } from './metrics/snapshot.ts';
 import type { Snapshot } from './metrics/snapshot.ts';
 import { createKeeper } from './poll/keeper.ts';
-import type { PollSettings } from './poll/poller.ts';
+import type { PollSettings } from './poll/turn.ts';
 import { createPoller } from './poll/poller.ts';
 import { intervalSecondsOf, onSchedule } from './scheduler.ts';
 import { followWebConfig } from './web/web-config-file.ts';

@@ -61,6 +61,8 @@ export interface Observation {
   }[];
   /** Ids for which the detail answered 404 NOT_FOUND: nothing less proves that a row is gone. */
   readonly gone: readonly ActivityId[];
+  /** Ids that were looked for, found or not: what is looked at hourly waits another hour. */
+  readonly lookedUp: readonly ActivityId[];
   /** The first complete observation: what it shows as finished is history. */
   readonly first: boolean;
 }
@@ -117,6 +119,7 @@ export function account(
   for (const sighting of sightings) draft.see(sighting);
   for (const row of observation.rejected) draft.reject(row);
   for (const id of observation.gone) draft.vanish(id);
+  for (const id of observation.lookedUp) draft.putOff(id);
   draft.markOrphans();
   return draft.finish();
 }
@@ -443,6 +446,17 @@ class Draft {
     }
     const missing = this.#missing.get(id);
     if (missing !== undefined) this.#missing.set(id, { ...missing, nextCheckMs });
+  }
+
+  /** Looked for and perhaps not found: absence proves nothing, but the next look can wait. */
+  putOff(id: ActivityId): void {
+    const nextCheckMs = this.#observation.nowMs + RECHECK_MS;
+    const missing = this.#missing.get(id);
+    if (missing !== undefined && missing.nextCheckMs < nextCheckMs)
+      this.#missing.set(id, { ...missing, nextCheckMs });
+    const open = this.#open.get(id);
+    if (open?.orphaned === true && open.nextCheckMs < nextCheckMs)
+      this.#open.set(id, { ...open, nextCheckMs });
   }
 
   #boundMissing(): void {

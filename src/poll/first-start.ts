@@ -38,7 +38,15 @@ export async function firstLook(
     throw new WalkVoid('JIM answered without a first page.');
   const sightings = [...unfinished.sightings, ...slices.flatMap((slice) => slice.sightings)];
   return {
-    observation: { nowMs, pollMs: nowMs, sightings, rejected: [], gone: [], first: true },
+    observation: {
+      nowMs,
+      pollMs: nowMs,
+      sightings,
+      rejected: [],
+      gone: [],
+      lookedUp: [],
+      first: true,
+    },
     head: {
       newest: first.first,
       deepest: last.last,

@@ -126,6 +126,8 @@ export interface LookUps {
   readonly slices: readonly Slice[];
   /** Ids whose rows are gone, by JIM's own word. */
   readonly gone: readonly ActivityId[];
+  /** Ids that were looked for, found or not; the rest must wait for the next poll. */
+  readonly lookedUp: readonly ActivityId[];
 }
 
 /** A row to be found: its id, and where it was last. */
@@ -143,20 +145,25 @@ export async function lookUpAll(
 ): Promise<LookUps> {
   const slices: Slice[] = [];
   const gone: ActivityId[] = [];
+  const lookedUp: ActivityId[] = [];
   const found = new Set<ActivityId>();
   const see = (slice: Slice): void => {
     slices.push(slice);
     for (const { activity } of slice.sightings) found.add(activity.id);
   };
   for (const { id, created, fromOldest } of wanted) {
-    if (found.has(id)) continue;
+    if (found.has(id)) {
+      lookedUp.push(id);
+      continue;
+    }
     if (slices.length + gone.length >= MAX_LOOKUP_REQUESTS) break;
+    lookedUp.push(id);
     const start: Start = { high: created, fromOldest, totalCount };
     if (await lookUp(reader, id, start, see)) continue;
     // Absence from a list proves nothing: only JIM's own 404 for the id does.
     if (!(await reader.hasActivity(id))) gone.push(id);
   }
-  return { slices, gone };
+  return { slices, gone, lookedUp };
 }
 
 /** Slices of the newest unread part, downwards; nothing is skipped between two of them. */

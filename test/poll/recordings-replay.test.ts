@@ -45,6 +45,7 @@ function replay(version: string): Ledger {
     sightings: recordedRows(version),
     rejected: [],
     gone: [],
+    lookedUp: [],
     first: false,
   };
   const { ledger } = account(started, observation, limits);
