@@ -34,7 +34,7 @@ const MS_OF_UNIT: Readonly<Record<string, number>> = {
 const AMOUNT = /(\d+\.?\d*|\.\d+)(ns|us|\u00b5s|\u03bcs|ms|s|m|h)/g;
 
 /** Milliseconds; null where Go would refuse the text. Units come in any order, with decimals. */
-export function parseGoDuration(text: string): number | null {
+function parseGoDuration(text: string): number | null {
   const unsigned = text.replace(/^[+-]/, '');
   if (unsigned === '0') return 0;
   const amounts = [...unsigned.matchAll(AMOUNT)];

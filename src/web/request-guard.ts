@@ -8,7 +8,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Http2ServerRequest } from 'node:http2';
 
 /** `POST /-/reload` needs none; this is room for clients that send an empty form. */
-export const MAX_BODY_BYTES = 1024;
+const MAX_BODY_BYTES = 1024;
 
 export interface Refusal {
   readonly status: 400 | 413;

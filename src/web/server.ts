@@ -43,7 +43,7 @@ export interface RunningServer {
 }
 
 /** An address that cannot be listened on; the message says what to do. */
-export class ListenError extends Error {
+class ListenError extends Error {
   override readonly name = 'ListenError';
 }
 
