@@ -52,6 +52,19 @@ describe('listening', () => {
   });
 });
 
+test.each([
+  ['203.0.113.1', 'this machine has no such address; choose another with --web.listen-address'],
+  [
+    'no.such.host.invalid',
+    'this machine has no such address; choose another with --web.listen-address',
+  ],
+])('listening on %s fails with what to do', async (host, sentence) => {
+  const address = { text: `${host}:10190`, host, port: 10190 };
+  await expect(start({ addresses: [address] })).rejects.toThrow(
+    `cannot listen on ${host}:10190: ${sentence}`,
+  );
+});
+
 test('a scrape that was read to its end is reported to the publication, a HEAD is not', async () => {
   const publication = fakePublication();
   const server = await start({ fetch: testRoutes({ publication }) });
