@@ -77,9 +77,7 @@ export function startExporter(options: ExporterOptions): ExporterProcess {
 }
 
 /** One whole life of the program: what it wrote and how it ended. */
-export async function runExporter(
-  options: ExporterOptions,
-): Promise<{
+export async function runExporter(options: ExporterOptions): Promise<{
   readonly code: number | NodeJS.Signals;
   readonly stdout: string;
   readonly stderr: string;
