@@ -165,9 +165,13 @@ export function readPart(reading: Reading, read: PartRead): Reading {
   return { ...reading, unread: [shrunk, ...rest] };
 }
 
-/** Gives up a part that JIM refuses to show (its page ceiling): the caller reports a history gap. */
-export function abandonPart(reading: Reading): Reading {
-  return completePass({ ...reading, unread: reading.unread.slice(1) });
+/** Gives up what JIM refuses to show of a part: it is read on from `high`, if that still lies in it. The caller reports a history gap. */
+export function skipTo(reading: Reading, high: Instant | null, fromOldest: number): Reading {
+  const [part, ...rest] = reading.unread;
+  if (part === undefined) return reading;
+  if (high === null || high < part.low || high >= part.high)
+    return completePass({ ...reading, unread: rest });
+  return { ...reading, unread: [{ ...part, high, fromOldest }, ...rest] };
 }
 
 /** Whether finished rows are known to wait unread. */

@@ -5,14 +5,14 @@
 import type { AccountEvent, Accounted } from '../ledger/account.ts';
 import { account } from '../ledger/account.ts';
 import type { Ledger, Unread } from '../ledger/ledger.ts';
-import { abandonPart, isCaughtUp, readPart } from '../ledger/reading.ts';
+import { isCaughtUp, readPart, skipTo } from '../ledger/reading.ts';
 import { NO_KNOWN_ROW, TOO_DEEP, meets } from './history-gap.ts';
 import { knownInWindow, partReadOf, readPartSlices } from './observe.ts';
 import type { PollLog } from './report.ts';
 import type { Turn } from './turn.ts';
 import { limitsOf, observationOf } from './turn.ts';
 import type { Slice } from './walk.ts';
-import { BeyondCeiling } from './walk.ts';
+import { BeyondCeiling, readNewestFromOldest } from './walk.ts';
 
 /** Pages of a gap read and committed together. */
 const BATCH_PAGES = 10;
@@ -114,7 +114,7 @@ export function createCatchUp(options: CatchUpOptions): CatchUp {
     } catch (error) {
       if (!(error instanceof BeyondCeiling)) throw error;
       await commit();
-      await giveUp();
+      await skip(turn);
       return pages + 1;
     }
     const closed = progress !== null && isCaughtUp(current().reading);
@@ -138,11 +138,13 @@ export function createCatchUp(options: CatchUpOptions): CatchUp {
     });
   }
 
-  /** What lies past JIM's page ceiling is reported, never silently missed. */
-  async function giveUp(): Promise<void> {
+  /** What lies past JIM's page ceiling from either end is reported, never silently missed; the rest is read on. */
+  async function skip(turn: Turn): Promise<void> {
     await noteHistoryGap(TOO_DEEP);
+    const { first, sightings } = await readNewestFromOldest(turn.reader);
+    const fromOldest = sightings[0]?.fromOldest ?? 0;
     await move((ledger) => ({
-      ledger: { ...ledger, reading: abandonPart(ledger.reading) },
+      ledger: { ...ledger, reading: skipTo(ledger.reading, first, fromOldest) },
       events: [],
     }));
   }

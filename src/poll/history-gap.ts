@@ -15,7 +15,7 @@ export const OUTLIVED =
 export const NO_KNOWN_ROW =
   'JIM’s list holds none of the Activities known before (factory reset, restored backup, or long outage): some may have been deleted unseen';
 export const TOO_DEEP =
-  'JIM refuses pages this deep, so older Activities of this gap cannot be counted';
+  'JIM refuses pages this deep, so some Activities of this gap cannot be counted';
 
 /** The sentence to log, or null where the head continues the history we know. */
 export function historyGap(

@@ -157,6 +157,10 @@ function below(reader: ListReader, ref: PageRef, slice: Slice): PageRef {
   if (ref.from === 'oldest') return { ...ref, number: ref.number - 1 };
   const next = ref.number + 1;
   if (reader.maxPage === null || next <= reader.maxPage) return { ...ref, number: next };
+  // Larger pages reach a little deeper.
+  const larger = Math.floor((ref.number * ref.size - 1) / PAGE_SIZE) + 1;
+  if (ref.size < PAGE_SIZE && larger <= reader.maxPage)
+    return { from: 'newest', number: larger, size: PAGE_SIZE };
   return fromOldestEnd(reader, slice.lastFromOldest);
 }
 
@@ -166,6 +170,11 @@ function fromOldestEnd(reader: ListReader, fromOldest: number): PageRef {
     throw new BeyondCeiling('JIM refuses pages this deep from either end of its list.');
   }
   return { from: 'oldest', number, size: PAGE_SIZE };
+}
+
+/** The newest rows that a server with a page ceiling shows from the oldest end. */
+export async function readNewestFromOldest(reader: ListReader): Promise<Slice> {
+  return readPage(reader, { from: 'oldest', number: reader.maxPage ?? 1, size: PAGE_SIZE });
 }
 
 async function readPage(reader: ListReader, ref: PageRef): Promise<Slice> {
@@ -243,7 +252,7 @@ async function readSeam(
 const MIN_COVER = 60;
 
 /** The page that shows the row above a position and as many as possible from it on. */
-function cover(rank: number): PageRef {
+function cover(rank: number, maxPage: number): PageRef {
   let best: PageRef = {
     from: 'newest',
     number: Math.floor(Math.max(0, rank - 1) / PAGE_SIZE) + 1,
@@ -251,7 +260,8 @@ function cover(rank: number): PageRef {
   };
   for (let size = PAGE_SIZE; size >= MIN_COVER; size -= 1) {
     const number = Math.floor(Math.max(0, rank - 1) / size) + 1;
-    if (number * size > best.number * best.size) best = { from: 'newest', number, size };
+    if (number <= maxPage && number * size > best.number * best.size)
+      best = { from: 'newest', number, size };
   }
   return best;
 }
@@ -266,7 +276,8 @@ async function locate(
 ): Promise<{ ref: PageRef; slice: Slice }> {
   const from = endToSearchFrom(reader, fromOldest, totalCount);
   if (from === 'newest') {
-    const ref = cover(Math.max(0, totalCount - 1 - fromOldest));
+    const rank = Math.max(0, totalCount - 1 - fromOldest);
+    const ref = cover(rank, reader.maxPage ?? Number.POSITIVE_INFINITY);
     const slice = await readPage(reader, ref);
     if (sideOf(slice, high, ref.number === 1) === 'here' && (slice.ended || slice.last !== high))
       return { ref, slice };
@@ -278,15 +289,20 @@ async function locate(
       ? { from, number: depth, size: PAGE_SIZE }
       : { from, number: pages - depth + 1, size: PAGE_SIZE };
   const rank = Math.max(0, totalCount - 1 - fromOldest);
-  let low = 1;
-  let top = pages;
-  let depth = Math.min(pages, Math.floor(Math.max(0, rank - 1) / PAGE_SIZE) + 1);
-  if (from === 'oldest') depth = Math.max(1, pages - Math.floor((fromOldest + 1) / PAGE_SIZE));
+  const ceiling = reader.maxPage ?? pages;
+  // Past the ceiling nothing can be seen: from the oldest end the topmost page to be had counts as the first.
+  const first = from === 'newest' ? 1 : Math.max(1, pages - ceiling + 1);
+  let low = first;
+  let top = from === 'newest' ? Math.min(pages, ceiling) : pages;
+  let depth =
+    from === 'newest'
+      ? Math.min(top, Math.floor(Math.max(0, rank - 1) / PAGE_SIZE) + 1)
+      : Math.max(first, pages - Math.floor((fromOldest + 1) / PAGE_SIZE));
   let beside = true;
   for (;;) {
     const ref = toRef(depth);
     const slice = await readPage(reader, ref);
-    const side = sideOf(slice, high, depth === 1);
+    const side = sideOf(slice, high, depth === first);
     if (side === 'here') return { ref, slice };
     if (side === 'above') top = depth - 1;
     else low = depth + 1;

@@ -3,7 +3,7 @@
  * publication are the product's own; the network, the disk and the clock are values.
  */
 import type { Transport } from '../../src/http.ts';
-import { createHttp } from '../../src/http.ts';
+import { createHttp, createRateLimiter } from '../../src/http.ts';
 import { JIM_PEER } from '../../src/jim/ask.ts';
 import { createJimClient } from '../../src/jim/client.ts';
 import { micros } from '../../src/jim/activity.ts';
@@ -97,6 +97,8 @@ export interface RigOptions {
   readonly disk?: VirtualDisk;
   readonly maxLabelSets?: number;
   readonly publish?: boolean;
+  /** Our own ceiling; none unless said. */
+  readonly requestsPerMinute?: number;
   /** A deliberate defect: the suite must notice it. */
   readonly mutant?: Mutant;
 }
@@ -180,6 +182,9 @@ export async function createRig(options: RigOptions = {}): Promise<Rig> {
     peer: JIM_PEER,
     userAgent: 'jim-exporter/test',
     timeoutMs: 20,
+    ...(options.requestsPerMinute === undefined
+      ? {}
+      : { limiter: createRateLimiter(options.requestsPerMinute, clock) }),
   });
   const jim = createJimClient({ http, baseUrl: 'http://jim.example', apiKey: () => DEMO_API_KEY });
   const lines: { level: string; msg: string; fields: unknown }[] = [];

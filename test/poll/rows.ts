@@ -1,0 +1,52 @@
+/** Rows by the thousand, for tests of size. */
+import type { WorldRow } from '../../src/demo/row.ts';
+import { BLANK_ROW } from '../../src/demo/row.ts';
+import type { World } from '../../src/demo/world.ts';
+
+export const RUN = {
+  targetType: 'ConnectedSystemRunProfile',
+  targetOperationType: 'Execute',
+  targetName: 'Full Import',
+  targetContext: 'HR System',
+  runType: 'FullImport',
+} as const;
+
+const SECOND = 1e6;
+
+/** Finished runs, one every `everySeconds`, the newest `endsAgoSeconds` before JIM's now. */
+export function loadFinished(
+  world: World,
+  count: number,
+  {
+    everySeconds = 60,
+    endsAgoSeconds = 30,
+  }: { readonly everySeconds?: number; readonly endsAgoSeconds?: number } = {},
+): void {
+  const newest = world.jimNow - (endsAgoSeconds + 5) * SECOND;
+  const rows = Array.from({ length: count }, (_, index): WorldRow => {
+    const created = newest - (count - 1 - index) * everySeconds * SECOND;
+    return {
+      ...BLANK_ROW,
+      ...RUN,
+      id: world.random.timeOrderedGuid(created / 1_000),
+      created,
+      executed: created + 70_000,
+      status: 'Complete',
+      executionTime: SECOND,
+      totalActivityTime: 2 * SECOND,
+    };
+  });
+  world.load(rows);
+}
+
+/** Runs that are in progress, one a minute; returns their ids, oldest first. */
+export function insertOpen(
+  world: World,
+  count: number,
+  oldestAgoSeconds: number,
+): readonly string[] {
+  return Array.from({ length: count }, (_, index) => {
+    const created = world.jimNow - (oldestAgoSeconds - index) * SECOND;
+    return world.insert({ ...RUN, created, executed: created + 100 });
+  });
+}
