@@ -1,0 +1,179 @@
+/** Upstream accidents: thousands of run profiles, names of any kind, a year of them. */
+import { describe, expect, test } from 'vitest';
+import { emptyLedger, OTHER } from '../../src/ledger/ledger.ts';
+import { admit, byCodePoint, labelValue, runLabelsAs, withLimit } from '../../src/ledger/labels.ts';
+import { encodeLedger } from '../../src/ledger/encoding.ts';
+import { applyInventory, retire } from '../../src/ledger/retire.ts';
+import type { WorldRow } from '../../src/demo/row.ts';
+import { parseExposition } from '../metrics/strict-parser.ts';
+import type { Rig } from '../poll/rig.ts';
+import { createRig } from '../poll/rig.ts';
+import { RUN } from '../poll/rows.ts';
+
+const DONE = { status: 'Complete', executionTime: 1e6, totalActivityTime: 2e6 } as const;
+const NOW_MS = Date.UTC(2026, 10, 23);
+
+async function finish(rig: Rig, rows: readonly Partial<WorldRow>[]): Promise<void> {
+  for (const row of rows) rig.world.insert({ ...RUN, ...DONE, ...row });
+  rig.pass(30_000);
+  await rig.pollFor(60_000);
+}
+
+function total(rig: Rig): number {
+  return [...rig.ledger().runs.values()].reduce(
+    (sum, { published, held }) =>
+      sum +
+      [published, held]
+        .flatMap(({ statuses }) => Object.values(statuses))
+        .reduce((a, b) => a + b, 0),
+    0,
+  );
+}
+
+describe('label values', () => {
+  test.each([
+    [
+      'a quote, a backslash and a newline stay',
+      'Badge "Office" \\ System\nEast',
+      'Badge "Office" \\ System\nEast',
+    ],
+    ['control characters leave', 'a\u0000b\u0007c\td', 'abcd'],
+    ['characters that turn the direction of text leave', 'a\u202Eb\u2066c\u200Fd', 'abcd'],
+    ['lone surrogates leave', 'a\uD800b', 'ab'],
+    ['line and paragraph separators leave', 'a\u2028b\u2029c', 'abc'],
+    ['an emoji stays', 'HR 🦄', 'HR 🦄'],
+    ['5,000 characters become 128', 'x'.repeat(5_000), 'x'.repeat(128)],
+    ['128 code points, not 128 halves of them', '🦄'.repeat(200), '🦄'.repeat(128)],
+    ['__proto__ is a name like another', '__proto__', '__proto__'],
+  ])('%s', (_rule, name, expected) => {
+    expect(labelValue(name)).toBe(expected);
+  });
+
+  test('order is that of code points, not of UTF-16', () => {
+    expect(['\u{1F984}', '\uFF5E'].toSorted(byCodePoint)).toEqual(['\uFF5E', '\u{1F984}']);
+  });
+});
+
+describe('folding', () => {
+  test('the same names fold whatever order they come in', () => {
+    const names = Array.from({ length: 40 }, (_, index) => `profile ${(index * 17) % 40}`);
+    const forwards = admit(emptyLedger(10).labels, 'runs', names, NOW_MS).admissions;
+    const backwards = admit(emptyLedger(10).labels, 'runs', names.toReversed(), NOW_MS).admissions;
+    expect([...forwards.runs].toSorted()).toEqual([...backwards.runs].toSorted());
+    expect(forwards.runs.size).toBe(10);
+  });
+
+  test('a decision is not taken again under a lower limit, and what was folded may come in under a higher one', () => {
+    const { admissions, newlyFolded } = admit(
+      emptyLedger(2).labels,
+      'runs',
+      ['a', 'b', 'c'],
+      NOW_MS,
+    );
+    expect(newlyFolded).toBe(1);
+    expect(admit(admissions, 'runs', ['c'], NOW_MS)).toEqual({ admissions, newlyFolded: 0 });
+    expect([...withLimit(admissions, 1).runs]).toEqual(['a', 'b']);
+    expect([...admit(withLimit(admissions, 3), 'runs', ['c'], NOW_MS).admissions.runs]).toEqual([
+      'a',
+      'b',
+      'c',
+    ]);
+  });
+
+  test('a folded run keeps its run type', () => {
+    const labels = { connectedSystem: 'HR', runProfile: 'Import', runType: 'FullImport' };
+    expect(runLabelsAs(emptyLedger(1).labels, labels)).toEqual({
+      connectedSystem: OTHER,
+      runProfile: OTHER,
+      runType: 'FullImport',
+    });
+  });
+
+  test('5,000 run profiles: none is lost, 100 have series of their own, and a restart changes nothing', async () => {
+    const rig = await createRig({ maxLabelSets: 100, publish: false });
+    await rig.poll();
+    await finish(
+      rig,
+      Array.from({ length: 5_000 }, (_, index) => ({
+        targetName: `Profile ${index}`,
+        targetContext: `System ${index % 300}`,
+      })),
+    );
+    for (let poll = 0; poll < 20 && !rig.poller.seen().caughtUp; poll += 1) await rig.poll();
+    expect(total(rig)).toBe(5_000);
+    expect(rig.ledger().labels.runs.size).toBe(100);
+    expect(rig.ledger().labels.connectedSystems.size).toBe(100);
+    const before = encodeLedger(rig.ledger());
+    await rig.keeper.flush();
+    await rig.restart();
+    expect(encodeLedger(rig.ledger())).toBe(before);
+    expect(before.length).toBeLessThan(3_000_000);
+  }, 60_000);
+
+  test('hostile names: all counted, and the exposition parses', async () => {
+    const rig = await createRig();
+    await rig.poll();
+    const names = [
+      '__proto__',
+      'constructor',
+      'x'.repeat(5_000),
+      `${'x'.repeat(5_000)}y`,
+      '"\\\n',
+      '\u0000',
+      '🦄'.repeat(300),
+      '',
+    ];
+    await finish(
+      rig,
+      names.map((targetName) => ({ targetName, targetContext: `in ${targetName}` })),
+    );
+    rig.pass(600_000);
+    await rig.poll();
+    expect(total(rig)).toBe(names.length);
+    const parsed = parseExposition(rig.scrape() ?? '', 'text');
+    const counted = parsed.families
+      .get('jim_runs_total')
+      ?.samples.reduce((sum, { value }) => sum + value, 0);
+    expect(counted).toBe(names.length);
+    // Two names of 5,000 characters are equal once they are cut: one label set.
+    expect(
+      new Set([...rig.ledger().runs.values()].map(({ labels }) => labels.runProfile)).size,
+    ).toBe(6);
+  });
+});
+
+describe('a year of run profiles that come and go', () => {
+  test('state stays bounded, and what is gone for series_retention leaves', async () => {
+    const rig = await createRig({ maxLabelSets: 60, publish: false });
+    await rig.poll();
+    const sizes: number[] = [];
+    for (let week = 0; week < 52; week += 1) {
+      const names = Array.from({ length: 8 }, (_, index) => ({
+        targetName: `Week ${week} profile ${index}`,
+        targetContext: `System ${week}`,
+      }));
+      await finish(rig, names);
+      rig.pass(7 * 86_400_000);
+      const listed = names.map(({ targetName, targetContext }) => ({
+        connectedSystem: targetContext,
+        runProfile: targetName,
+        runType: 'FullImport',
+      }));
+      const inventory = { runProfiles: listed, connectedSystems: [`System ${week}`] };
+      await rig.keeper.move((ledger) => applyInventory(ledger, inventory, rig.nowMs()).ledger);
+      await rig.pollFor(30_000);
+      sizes.push(encodeLedger(rig.ledger()).length);
+    }
+    // 35 days of retention: some six weeks of eight run profiles at any time, and never a folded one.
+    expect(rig.ledger().labels.runs.size).toBeLessThanOrEqual(60);
+    expect([...rig.ledger().runs.values()].some(({ labels }) => labels.runProfile === OTHER)).toBe(
+      false,
+    );
+    expect(Math.max(...sizes.slice(-10))).toBeLessThan(Math.max(...sizes.slice(10, 20)) * 1.6);
+  }, 60_000);
+
+  test('nothing retires while an inventory has not been read', () => {
+    const ledger = { ...emptyLedger(10), started: true };
+    expect(retire(ledger, NOW_MS, 1)).toBe(ledger);
+  });
+});
