@@ -33,7 +33,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'config',
     'http.ts',
     'scheduler.ts',
+    'app-settings.ts',
+    'timetable.ts',
   ],
+  // What each part of the app takes from the configuration, and when each has its turn.
+  'app-settings.ts': ['jim/activity.ts'],
+  'timetable.ts': ['poll', 'scheduler.ts'],
   // check-config judges the web configuration file too; the Activities commands ask JIM by themselves.
   cli: ['config', 'jim', 'http.ts', 'request-error.ts', 'web/web-config.ts', 'alertmanager'],
   poll: ['jim', 'ledger', 'metrics', 'alertmanager', 'request-error.ts'],
@@ -81,7 +86,8 @@ const TIMERS =
   /^src\/(surroundings|app|main|scheduler|http|web\/(server|protocols|request-listener)|ledger\/lock|metrics\/publication|demo\/(demo|transport|server))\.ts$/;
 const TIMER = /\bset(Timeout|Interval|Immediate)\b/;
 
-const VAGUE_NAMES = /(^|[/-])(utils?|common|helpers?|types|misc|shared|index)\.ts$/;
+/** `error-types.ts` names its subject, `types.ts` and `string-utils.ts` do not. */
+const VAGUE_NAMES = /\/(types|misc|shared|index)\.ts$|[/-](utils?|common|helpers?)\.ts$/;
 
 /** All that is wrong with the files of src/; empty where the architecture holds. */
 export function architectureFaults(tree: Tree): readonly string[] {
