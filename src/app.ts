@@ -2,8 +2,8 @@
  * The exporter, wired: opens the ledger, connects to JIM and the Alertmanagers, listens, and polls on its
  * schedule until it is stopped. What each part does is said where it stands; here is only who knows whom.
  */
-import type { AlertSettings } from './alertmanager/alerts.ts';
 import { nextAlerts } from './alertmanager/alerts.ts';
+import { alertSettingsOf, collectorSettingsOf, pollSettingsOf } from './app-settings.ts';
 import { connectAlertmanager } from './alertmanager/client.ts';
 import type { Bridge } from './alertmanager/sender.ts';
 import { createBridge } from './alertmanager/sender.ts';
@@ -15,7 +15,6 @@ import type { Clock, Http, Transport } from './http.ts';
 import { createHttp, createRateLimiter } from './http.ts';
 import { JIM_PEER } from './jim/ask.ts';
 import { createJimClient } from './jim/client.ts';
-import { micros } from './jim/activity.ts';
 import { emptyLedger } from './ledger/ledger.ts';
 import type { Ledger } from './ledger/ledger.ts';
 import { withLimit } from './ledger/labels.ts';
@@ -23,12 +22,14 @@ import { memoryStore, openStateFile } from './ledger/state-file.ts';
 import type { RootLog } from './log.ts';
 import { createPublication } from './metrics/publication.ts';
 import { createRuntime } from './metrics/runtime.ts';
-import { NO_READINGS } from './metrics/snapshot.ts';
 import type { Snapshot } from './metrics/snapshot.ts';
+import type { Collectors } from './poll/collectors/collectors.ts';
+import { createCollectors } from './poll/collectors/collectors.ts';
 import { createKeeper } from './poll/keeper.ts';
-import type { PollSettings } from './poll/turn.ts';
+import type { FinishedRun } from './poll/poller.ts';
 import { createPoller } from './poll/poller.ts';
-import { intervalSecondsOf, onSchedule } from './scheduler.ts';
+import { intervalSecondsOf } from './scheduler.ts';
+import { startTimetable } from './timetable.ts';
 import { followWebConfig } from './web/web-config-file.ts';
 import type { ReloadResult } from './web/routes.ts';
 import { createRoutes } from './web/routes.ts';
@@ -95,7 +96,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       http: { request: (call) => connection.request(call) },
       baseUrl: config.jim.url,
       apiKey: rememberedKey(config, log),
-      reloadKey: () => config.jim.apiKey.read(),
+      reloadKey: () => readKey(config, log),
     });
     cleanups.push(() => connection.close());
 
@@ -106,6 +107,8 @@ export async function startApp(options: AppOptions): Promise<App> {
       bridge.offer(keeper.current().alerts);
       return publication.publish(snapshot());
     };
+    const alertsAfter = (ledger: Ledger, finished: readonly FinishedRun[]): Ledger =>
+      withAlerts(ledger, { finished, collectors, config, bridge, nowMs: nowMs() });
     const poller = createPoller({
       jim,
       keeper,
@@ -114,7 +117,19 @@ export async function startApp(options: AppOptions): Promise<App> {
       telemetry,
       log: log.from('poll'),
       servedSince: publication.servedSince,
-      alertsAfter: (ledger, finished) => withAlerts(ledger, finished, config, bridge, nowMs()),
+      alertsAfter,
+      publish,
+    });
+    const collectors = createCollectors({
+      jim,
+      keeper,
+      seen: poller.seen,
+      settings: () => collectorSettingsOf(config),
+      nowMs,
+      deadline: (ms) => AbortSignal.timeout(ms),
+      telemetry,
+      log: log.from('collectors'),
+      alertsAfter: (ledger) => alertsAfter(ledger, []),
       publish,
     });
 
@@ -134,15 +149,9 @@ export async function startApp(options: AppOptions): Promise<App> {
           intervalSeconds: intervalSecondsOf(config.poll.schedule),
           caughtUp: seen.caughtUp,
         },
-        readings: NO_READINGS,
+        readings: collectors.readings(),
         stateSizeBytes: keeper.sizeBytes(),
         build,
-        expects: {
-          runStats: config.collectors.runStats !== 'never',
-          authentication:
-            seen.dialect?.hasAuthentication ?? keeper.current().authentication !== null,
-          importProcessed: seen.dialect?.importCountsProcessed ?? false,
-        },
       };
     };
 
@@ -163,7 +172,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       connection = connectJim(config, options, telemetry);
       bridge = openBridge(config, options, telemetry);
       bridge.offer(keeper.current().alerts);
-      schedules.restart();
+      timetable.restart();
       telemetry.configLoaded({ success: true, atMs: nowMs() });
       log.info('the configuration was loaded again');
       if (needRestart.length > 0) {
@@ -180,11 +189,11 @@ export async function startApp(options: AppOptions): Promise<App> {
     telemetry.configLoaded({ success: true, atMs: nowMs() });
     await publish();
 
-    const schedules = startSchedules(() => config.poll.schedule, poller.poll, nowMs);
+    const timetable = startTimetable({ config: () => config, poller, collectors, clock });
     const publishing = setInterval(() => void publish(), PUBLISH_INTERVAL_MS);
     cleanups.push(async () => {
       clearInterval(publishing);
-      await schedules.stop(clock);
+      await timetable.stop(STOP_POLL_MS);
       await keeper.flush();
     });
 
@@ -238,11 +247,16 @@ function rememberedKey(config: Config, log: RootLog): () => string {
   let key: string | null = null;
   return () => {
     if (key === null) {
-      key = config.jim.apiKey.read();
-      log.hide(key);
+      key = readKey(config, log);
     }
     return key;
   };
+}
+
+function readKey({ jim }: Config, log: RootLog): string {
+  const key = jim.apiKey.read();
+  log.hide(key);
+  return key;
 }
 
 /** A new one after each reload: its TLS, proxy, deadline and ceiling are settings. */
@@ -292,12 +306,22 @@ function openBridge(
   });
 }
 
+/** The alerts that follow from a move are part of it: committed before they are sent. */
 function withAlerts(
   ledger: Ledger,
-  finished: Parameters<Parameters<typeof createPoller>[0]['alertsAfter']>[1],
-  config: Config,
-  bridge: Bridge,
-  nowMs: number,
+  {
+    finished,
+    collectors,
+    config,
+    bridge,
+    nowMs,
+  }: {
+    readonly finished: readonly FinishedRun[];
+    readonly collectors: Collectors;
+    readonly config: Config;
+    readonly bridge: Bridge;
+    readonly nowMs: number;
+  },
 ): Ledger {
   if (config.alerting.alertmanagers.length === 0) {
     // Nobody could be told: what was held is forgotten, and Alertmanagers of before end it by themselves.
@@ -306,35 +330,10 @@ function withAlerts(
   const news = {
     finished,
     acceptedAtMs: bridge.acceptedAtMs,
-    schedules: null,
-    messages: new Map(),
+    ...collectors.news(),
   };
   const alerts = nextAlerts(ledger, news, alertSettingsOf(config), nowMs);
   return alerts === ledger.alerts ? ledger : { ...ledger, alerts };
-}
-
-function alertSettingsOf({ alerting, jim }: Config): AlertSettings {
-  return {
-    severities: alerting.severities,
-    resolveAfterMs: alerting.resolveAfterMs,
-    resendIntervalMs: alerting.resendIntervalMs,
-    includeErrorMessage: alerting.includeErrorMessage,
-    labels: alerting.labels,
-    externalUrl: jim.externalUrl,
-  };
-}
-
-function pollSettingsOf({ poll, collectors }: Config): PollSettings {
-  return {
-    settle: micros(poll.settleMs * 1_000),
-    overlap: micros(poll.overlapMs * 1_000),
-    lookback: micros(poll.lookbackMs * 1_000),
-    lookbackPages: poll.lookbackPages,
-    openLimitMs: poll.openLimitMs,
-    zeroHoldMs: poll.zeroHoldMs,
-    seriesRetentionMs: poll.seriesRetentionMs,
-    runStats: collectors.runStats,
-  };
 }
 
 async function listen(
@@ -364,41 +363,4 @@ async function listen(
     nowMs,
     log: webLog,
   });
-}
-
-/** Polls once at once, then on schedule, never two at a time. */
-function startSchedules(
-  expression: () => string,
-  poll: ReturnType<typeof createPoller>['poll'],
-  nowMs: () => number,
-): { restart(): void; stop(clock: Clock): Promise<void> } {
-  const stopping = new AbortController();
-  let running: Promise<void> | null = null;
-  const turn = async (): Promise<void> => {
-    if (running !== null || stopping.signal.aborted) return;
-    const retryUntilMs = turns.nextMs() ?? nowMs();
-    running = poll({ signal: stopping.signal, retryUntilMs });
-    try {
-      await running;
-    } finally {
-      running = null;
-    }
-  };
-  let turns = onSchedule(expression(), turn);
-  const first = turn();
-  return {
-    restart: () => {
-      turns.stop();
-      turns = onSchedule(expression(), turn);
-    },
-    stop: async (clock) => {
-      turns.stop();
-      const patience = new AbortController();
-      const timeout = clock.sleep(STOP_POLL_MS, patience.signal).catch(() => undefined);
-      await Promise.race([Promise.all([running, first]), timeout]);
-      patience.abort();
-      stopping.abort();
-      await Promise.all([running, first]);
-    },
-  };
 }

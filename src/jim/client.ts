@@ -49,9 +49,11 @@ export interface ToldDetail {
   readonly text: wire.ActivityText;
 }
 
-/** Pages of `MAX_PAGE_SIZE` rows, from 1. */
+/** Pages of `MAX_PAGE_SIZE` rows unless said, from 1. */
 export interface PageOptions extends CallOptions {
   readonly page?: number;
+  /** Smaller where each row costs JIM much. */
+  readonly pageSize?: number;
 }
 
 /** Every method rejects with RequestError, or with the reason of `signal`. */
@@ -86,7 +88,8 @@ export interface JimClient {
   children(id: ActivityId, options?: CallOptions): Promise<readonly Activity[] | 'not_found'>;
   progress(id: ActivityId, options?: CallOptions): Promise<wire.Progress | 'not_found'>;
   workerTasks(options?: PageOptions): Promise<Page<state.WorkerTask>>;
-  schedules(options?: PageOptions): Promise<Page<state.Schedule>>;
+  /** With JIM's clock at the answer: by it a next run is due. */
+  schedules(options?: PageOptions): Promise<Page<state.Schedule> & { readonly date: Instant }>;
   /** Which run profiles a schedule runs. */
   scheduleSteps(
     id: string,
@@ -204,7 +207,10 @@ export function createJimClient(options: AskOptions): JimClient {
       lookUp({ ...aboutActivity(id, '/progress'), ...call }, wire.readProgress),
 
     workerTasks: (call) => tell(pageOf('/api/v1/worker-tasks', call), state.readWorkerTasks),
-    schedules: (call) => tell(pageOf('/api/v1/schedules', call), state.readSchedules),
+    schedules: async (call) => {
+      const asked = await ask(pageOf('/api/v1/schedules', call));
+      return { ...asked.read(state.readSchedules), date: asked.date() };
+    },
     scheduleSteps: (id, call) =>
       lookUp(
         { endpoint: '/api/v1/schedules/{id}', values: { id }, ...call },
@@ -241,7 +247,7 @@ function aboutActivity(id: ActivityId, part = ''): Asking {
 }
 
 function pageOf(endpoint: string, call: PageOptions | undefined): Asking {
-  return { endpoint, query: paging(call?.page ?? 1, MAX_PAGE_SIZE), ...call };
+  return { endpoint, query: paging(call?.page ?? 1, call?.pageSize ?? MAX_PAGE_SIZE), ...call };
 }
 
 function paging(page: number, pageSize: number): Record<string, string> {

@@ -25,7 +25,7 @@ export interface RunStats {
 }
 
 /** `/stats` of a counted run is asked again for this long. */
-export const STATS_PATIENCE_MS = 3_600_000;
+const STATS_PATIENCE_MS = 3_600_000;
 const STATS_RETRY_MS = 60_000;
 
 /** Adds a run's statistics, once: what is no longer owed changes nothing. */
@@ -50,15 +50,16 @@ export function applyStats(ledger: Ledger, id: ActivityId, stats: RunStats, nowM
   return { ...ledger, owedStats, runs: withRun(ledger, owed.run, { ...account, cells, last }) };
 }
 
-/** The statistics could not be had: asked again in a minute, given up after an hour. */
+/** The statistics could not be had: asked again in a minute, given up after an hour, or at once where the run is `gone`. */
 export function deferStats(
   ledger: Ledger,
   id: ActivityId,
   nowMs: number,
+  gone = false,
 ): { readonly ledger: Ledger; readonly missing: boolean } {
   const owed = ledger.owedStats.get(id);
   if (owed === undefined) return { ledger, missing: false };
-  if (nowMs - owed.sinceMs >= STATS_PATIENCE_MS) {
+  if (gone || nowMs - owed.sinceMs >= STATS_PATIENCE_MS) {
     return { ledger: { ...ledger, owedStats: withoutKey(ledger.owedStats, id) }, missing: true };
   }
   const owedStats = new Map(ledger.owedStats).set(id, {

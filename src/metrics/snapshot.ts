@@ -17,12 +17,6 @@ export interface Snapshot {
     readonly revision: string;
     readonly nodeVersion: string;
   };
-  /** From the configuration: whether orphans, run stats etc. are expected at all. */
-  readonly expects: {
-    readonly runStats: boolean;
-    readonly authentication: boolean;
-    readonly importProcessed: boolean;
-  };
 }
 
 export interface JimState {

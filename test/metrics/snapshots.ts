@@ -157,7 +157,6 @@ export function snapshotOf(ledger: Ledger, more: Partial<Snapshot> = {}): Snapsh
     readings: NO_READINGS,
     stateSizeBytes: 0,
     build: { version: '1.2.3', revision: 'abc1234', nodeVersion: 'v20.20.2' },
-    expects: { runStats: true, authentication: true, importProcessed: true },
     ...more,
   };
 }

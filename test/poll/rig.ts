@@ -237,11 +237,6 @@ export async function createRig(options: RigOptions = {}): Promise<Rig> {
         readings: NO_READINGS,
         stateSizeBytes: keeper.sizeBytes(),
         build: { version: 'test', revision: 'test', nodeVersion: 'test' },
-        expects: {
-          runStats: false,
-          authentication: seen.dialect?.hasAuthentication ?? false,
-          importProcessed: false,
-        },
       });
     };
     const poller: Poller = createPoller({
