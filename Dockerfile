@@ -1,0 +1,48 @@
+# syntax=docker/dockerfile:1
+# The image of jim-exporter. Releases pass the base by digest (`--build-arg BASE=node:24-bookworm-slim@sha256:…`):
+# a tag moves, a digest does not.
+ARG BASE=node:24.21.0-bookworm-slim
+
+FROM ${BASE} AS build
+WORKDIR /src
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --ignore-scripts
+COPY tsconfig.json ./
+COPY src ./src
+ARG REVISION=unknown
+ENV REVISION=${REVISION}
+RUN npm run build
+
+FROM ${BASE} AS production
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --omit=dev --ignore-scripts
+RUN npm sbom --omit=dev --sbom-format=cyclonedx > sbom.cdx.json
+
+FROM ${BASE}
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+ARG CREATED=unknown
+LABEL org.opencontainers.image.title="jim-exporter" \
+      org.opencontainers.image.description="Prometheus exporter and alerting bridge for JIM, the identity-synchronisation server" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.created="${CREATED}" \
+      org.opencontainers.image.source="https://github.com/jim-exporter/jim-exporter" \
+      org.opencontainers.image.documentation="https://github.com/jim-exporter/jim-exporter#readme" \
+      org.opencontainers.image.licenses="Apache-2.0"
+WORKDIR /app
+COPY --from=production /app/ ./
+COPY --from=build /src/dist ./dist
+COPY LICENSE ./
+COPY alerts ./alerts
+# The one writable place; everything else may be mounted read-only.
+RUN mkdir /data && chown 65532:65532 /data && chmod 700 /data
+VOLUME /data
+ENV NODE_ENV=production \
+    JIM_EXPORTER_STORAGE_PATH=/data
+USER 65532:65532
+EXPOSE 10190
+HEALTHCHECK --interval=30s --timeout=5s --start-period=10s \
+  CMD ["node", "-e", "fetch('http://127.0.0.1:10190/-/healthy').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+ENTRYPOINT ["node", "/app/dist/main.js"]
