@@ -20,6 +20,7 @@ import type { Ledger } from './ledger/ledger.ts';
 import { withLimit } from './ledger/labels.ts';
 import { memoryStore, openStateFile } from './ledger/state-file.ts';
 import type { RootLog } from './log.ts';
+import { pageViewOf } from './page-view.ts';
 import { createPublication } from './metrics/publication.ts';
 import { createRuntime } from './metrics/runtime.ts';
 import type { Snapshot } from './metrics/snapshot.ts';
@@ -31,7 +32,8 @@ import { createPoller } from './poll/poller.ts';
 import { intervalSecondsOf } from './scheduler.ts';
 import { startTimetable } from './timetable.ts';
 import { followWebConfig } from './web/web-config-file.ts';
-import type { ReloadResult } from './web/routes.ts';
+import type { Page, ReloadResult } from './web/routes.ts';
+import { renderPage } from './web/page.ts';
 import { createRoutes } from './web/routes.ts';
 import { startServer } from './web/server.ts';
 
@@ -184,7 +186,8 @@ export async function startApp(options: AppOptions): Promise<App> {
       return { ok: true };
     };
 
-    const server = await listen(config, options, publication, reload);
+    const page = (): Page => renderPage(pageViewOf(snapshot(), poller.seen(), config));
+    const server = await listen(config, options, publication, reload, page);
     cleanups.push(() => server.close(STOP_WEB_MS));
     telemetry.configLoaded({ success: true, atMs: nowMs() });
     await publish();
@@ -341,6 +344,7 @@ async function listen(
   { clock, log }: AppOptions,
   publication: ReturnType<typeof createPublication>,
   reload: () => Promise<ReloadResult>,
+  page: () => Page,
 ): ReturnType<typeof startServer> {
   const { nowMs } = clock;
   const webLog = log.from('web');
@@ -350,7 +354,7 @@ async function listen(
     lifecycle: { enabled: config.web.enableLifecycle, reload },
     ready: () => publication.current() !== null,
     maxRequests: config.web.maxRequests,
-    page: () => ({ html: '', contentSecurityPolicy: "default-src 'none'" }),
+    page,
     nowMs,
     log: webLog,
   });
