@@ -37,7 +37,9 @@ describe('the architecture', () => {
     const manifest = JSON.parse(read('package.json')) as { dependencies: Record<string, string> };
     const source = filesBelow('src').map((path) => withoutComments(read(path)));
     for (const name of Object.keys(manifest.dependencies)) {
-      const uses = source.filter((code) => new RegExp(`(from |import\\()'${name}(/[^']*)?'`).test(code));
+      const uses = source.filter((code) =>
+        new RegExp(`(from |import\\()'${name}(/[^']*)?'`).test(code),
+      );
       expect(uses.length, `files that import ${name}`).toBeGreaterThan(0);
     }
   });

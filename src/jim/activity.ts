@@ -34,10 +34,6 @@ export function toSeconds(value: Instant | Micros): number {
 export function before(at: Instant, duration: Micros): Instant {
   return instant(at - duration);
 }
-/** The moment `duration` after `at`. */
-export function after(at: Instant, duration: Micros): Instant {
-  return instant(at + duration);
-}
 export function earlier(a: Instant, b: Instant): Instant {
   return a < b ? a : b;
 }

@@ -8,7 +8,7 @@ import type { Ledger } from './ledger.ts';
 
 const FORMAT = 'jim-exporter state';
 /** Raised when the shape of the ledger changes; older files are then converted here. */
-export const STATE_VERSION = 1;
+const STATE_VERSION = 1;
 
 /** The state file cannot be used. The message says which file, what is wrong and what to do. */
 export class StateFileError extends Error {

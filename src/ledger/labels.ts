@@ -34,7 +34,7 @@ export type Admitted = { readonly admissions: Admissions; readonly newlyFolded: 
 type Kind = 'runs' | 'connectedSystems' | 'schedules' | 'certificates';
 
 /** The `(other)` label set that a folded run profile counts into: its run type stays. */
-export function foldedRun(labels: RunLabels): RunLabels {
+function foldedRun(labels: RunLabels): RunLabels {
   return { connectedSystem: OTHER, runProfile: OTHER, runType: labels.runType };
 }
 

@@ -8,7 +8,7 @@ import { MICROS_PER_SECOND, before, earlier, instant, later } from '../jim/activ
 import type { Counted, Ledger, Reading, TotalHint, Unread } from './ledger.ts';
 
 /** Counted ids remembered beyond those that the window and unread parts need. */
-export const MAX_COUNTED_IDS = 10_000;
+const MAX_COUNTED_IDS = 10_000;
 /** Pruning sorts: done only when this many are too many. */
 const PRUNE_SLACK = 1_000;
 /** Polls in a row in which `totalCount` must disagree before it is believed. */

@@ -192,7 +192,7 @@ export function addToCell(
 }
 
 /** When a finished run ended; JIM's missing or negative total time leaves only what else it says. */
-export function endOfFinished(run: Activity): Instant {
+function endOfFinished(run: Activity): Instant {
   return (
     endOf(run) ??
     instant(

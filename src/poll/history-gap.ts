@@ -10,7 +10,7 @@ import type { Slice } from './walk.ts';
 /** JIM's default retention of the rows we count (jim-api, section 7): a longer outage may have lost some unseen. */
 const RETENTION = 90 * 86_400 * MICROS_PER_SECOND;
 
-export const OUTLIVED =
+const OUTLIVED =
   'JIM was not read for longer than it keeps Activities: some may have been deleted unseen';
 export const NO_KNOWN_ROW =
   'JIM’s list holds none of the Activities known before (factory reset, restored backup, or long outage): some may have been deleted unseen';

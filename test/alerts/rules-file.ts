@@ -6,7 +6,7 @@ import { z } from 'zod';
 
 export const ALERTS_FOLDER = new URL('../../alerts/', import.meta.url).pathname;
 export const RULES_PATH = join(ALERTS_FOLDER, 'jim.rules.yaml');
-export const TESTS_FOLDER = join(ALERTS_FOLDER, 'tests');
+const TESTS_FOLDER = join(ALERTS_FOLDER, 'tests');
 
 const ALERT = z.strictObject({
   alert: z.string(),

@@ -339,4 +339,4 @@ export function largeLedger(series: number): Ledger {
 }
 
 /** Lines of one `busyRunAccount`. */
-export const SERIES_PER_BUSY_RUN = 70;
+const SERIES_PER_BUSY_RUN = 70;

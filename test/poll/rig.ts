@@ -29,7 +29,7 @@ import { DEMO_API_KEY, World } from '../../src/demo/world.ts';
 
 const SECOND_MICROS = 1_000_000;
 
-export const DEFAULT_SETTINGS: PollSettings = {
+const DEFAULT_SETTINGS: PollSettings = {
   settle: micros(5 * SECOND_MICROS),
   overlap: micros(15 * 60 * SECOND_MICROS),
   lookback: micros(8 * 86_400 * SECOND_MICROS),
@@ -53,7 +53,7 @@ export interface VirtualDisk extends LedgerStore {
   readonly commits: number;
 }
 
-export function virtualDisk(initial: string | null = null): VirtualDisk {
+function virtualDisk(initial: string | null = null): VirtualDisk {
   let text = initial;
   let commits = 0;
   const planned: DiskFault[] = [];
@@ -181,7 +181,7 @@ export async function createRig(options: RigOptions = {}): Promise<Rig> {
     random: () => 0.5,
     peer: JIM_PEER,
     userAgent: 'jim-exporter/test',
-    timeoutMs: 20,
+    timeoutMs: 5_000,
     ...(options.requestsPerMinute === undefined
       ? {}
       : { limiter: createRateLimiter(options.requestsPerMinute, clock) }),

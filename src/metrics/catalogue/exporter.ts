@@ -4,7 +4,7 @@ import type { SnapshotFamily } from './family.ts';
 import { family, sample, secondsOf, singleGauge } from './family.ts';
 
 /** The bridge's own alert is always shown, so that "holds none" is 0 and not absent. */
-export const BRIDGE_ALERT = 'JimRunUnsuccessful';
+const BRIDGE_ALERT = 'JimRunUnsuccessful';
 
 function firingByAlert({ ledger }: Snapshot): Iterable<{ alert: string; firing: number }> {
   const firing = new Map([[BRIDGE_ALERT, 0]]);

@@ -66,7 +66,7 @@ export async function allPages<Row>(
 }
 
 /** The server is at fault, not the one thing asked about: asking on would fail alike. */
-export function isAboutServer(error: RequestError): boolean {
+function isAboutServer(error: RequestError): boolean {
   return error.reason !== 'bad_response' && error.reason !== 'server_error';
 }
 
