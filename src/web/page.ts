@@ -136,7 +136,9 @@ export function renderPage(view: PageView): RenderedPage {
         </main>
       </body>
     </html>`;
-  return { html: String(page), contentSecurityPolicy: POLICY };
+  // hono would promise the text if a part of it were a promise; none is.
+  if (page instanceof Promise) throw new TypeError('a part of the page is a promise');
+  return { html: page.toString(), contentSecurityPolicy: POLICY };
 }
 
 function titleOf({ jim, runProfiles: profiles }: PageView): string {

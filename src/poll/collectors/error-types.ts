@@ -49,7 +49,7 @@ async function readErrorTypes(turn: CollectorTurn, { run, id, errors }: Wanted):
     ({ unrecognised } = applied);
     return applied.ledger;
   });
-  for (const _word of unrecognised) turn.telemetry.valueUnrecognised('errorType');
+  unrecognised.forEach(() => turn.telemetry.valueUnrecognised('errorType'));
 }
 
 /** Null where there are too many items to read, or none to be had. */

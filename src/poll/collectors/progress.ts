@@ -24,7 +24,7 @@ export function createProgress(): Collector {
     leavesAtOnce: false,
     collect: async ({ jim, call, ledger, nowMs }) => {
       const running = runningRuns(ledger());
-      for (const id of [...askedMs.keys()]) {
+      for (const id of askedMs.keys()) {
         if (running.has(id)) continue;
         watched.delete(id);
         askedMs.delete(id);

@@ -133,7 +133,7 @@ function createStepReader(): StepReader {
     of: (id) => known.get(id)?.steps ?? [],
     read: async ({ jim, call }, schedules) => {
       const ids = new Set(schedules.map(({ id }) => id));
-      for (const id of [...known.keys()]) if (!ids.has(id)) known.delete(id);
+      for (const id of known.keys()) if (!ids.has(id)) known.delete(id);
       const changed = schedules.filter(
         ({ id, stepCount }) => known.get(id)?.stepCount !== stepCount,
       );
@@ -211,7 +211,7 @@ function createExecutionReader(): ExecutionReader {
         else note(execution);
       }
       const ids = new Set(schedules.map(({ id }) => id));
-      for (const id of [...ended.keys()]) if (!ids.has(id)) ended.delete(id);
+      for (const id of ended.keys()) if (!ids.has(id)) ended.delete(id);
       for (const [id, { scheduleId }] of inProgress)
         if (scheduleId === null || !ids.has(scheduleId)) inProgress.delete(id);
     },
