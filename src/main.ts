@@ -44,15 +44,21 @@ async function run(parsed: ParsedArguments): Promise<number> {
     case 'serve':
       return serve(() => load(parsed.flags));
     case 'check-config':
+      if (parsed.connect) return notYet('check-config --connect');
       return checkConfig({ loaded: load(parsed.flags), connect: null, print, complain });
     case 'test-alert':
       return sendTestAlert(load(parsed.flags));
     case 'demo':
       return demo(parsed.flags);
     case 'activities':
-      complain(`${parsed.command} is not part of this version yet`);
-      return EXIT_REFUSED;
+      return notYet(parsed.command);
   }
+}
+
+/** Refused rather than passed over: a check that did not happen must not look like one that passed. */
+function notYet(command: string): number {
+  complain(`${command} is not part of this version yet`);
+  return EXIT_REFUSED;
 }
 
 function load(flags: FlagValues, demoJim?: ConfigSources['demo']): LoadedConfig {

@@ -15,7 +15,7 @@ export function pageViewOf(snapshot: Snapshot, seen: JimSeen, config: Config): P
     nowMs: snapshot.nowMs,
     telemetryPath: config.web.telemetryPath,
     jim: {
-      up: seen.up,
+      up: seen.lastPollMs === null ? null : seen.up,
       version: seen.dialect?.version ?? null,
       failure: seen.failure,
       lastSuccessfulPollMs: seen.lastSuccessfulPollMs,
@@ -69,7 +69,8 @@ function runProfileOf(
   if (last === null) return [];
   const key = runKey(labels);
   const inProgress = [...ledger.open.values()].filter(
-    ({ run, sighting }) => run !== null && sighting === null && runKey(run) === key,
+    ({ run, sighting, orphaned }) =>
+      run !== null && sighting === null && !orphaned && runKey(run) === key,
   );
   return [
     {

@@ -10,7 +10,8 @@ export interface PageView {
   readonly nowMs: number;
   readonly telemetryPath: string;
   readonly jim: {
-    readonly up: boolean;
+    /** Null before the first poll has ended. */
+    readonly up: boolean | null;
     readonly version: string | null;
     /** A closed word; null while polls succeed. */
     readonly failure: string | null;
@@ -143,7 +144,7 @@ export function renderPage(view: PageView): RenderedPage {
 
 function titleOf({ jim, runProfiles: profiles }: PageView): string {
   const failing = profiles.filter(({ failuresInARow }) => failuresInARow > 0).length;
-  if (!jim.up) return 'JIM does not answer – jim-exporter';
+  if (jim.up === false) return 'JIM does not answer – jim-exporter';
   return failing === 0 ? 'JIM – jim-exporter' : `${failing} failing – jim-exporter`;
 }
 
