@@ -15,7 +15,8 @@ import { withLimit } from '../../src/ledger/labels.ts';
 import type { Publication } from '../../src/metrics/publication.ts';
 import { createPublication } from '../../src/metrics/publication.ts';
 import { createRuntime } from '../../src/metrics/runtime.ts';
-import { NO_READINGS } from '../../src/metrics/snapshot.ts';
+import type { CollectorSettings, Collectors } from '../../src/poll/collectors/collectors.ts';
+import { createCollectors } from '../../src/poll/collectors/collectors.ts';
 import type { Keeper } from '../../src/poll/keeper.ts';
 import { createKeeper } from '../../src/poll/keeper.ts';
 import type { Poller } from '../../src/poll/poller.ts';
@@ -38,6 +39,22 @@ const DEFAULT_SETTINGS: PollSettings = {
   zeroHoldMs: 120_000,
   seriesRetentionMs: 35 * 86_400_000,
   runStats: 'never',
+};
+
+export const ALL_COLLECTORS: CollectorSettings = {
+  enabled: {
+    progress: true,
+    worker_tasks: true,
+    health: true,
+    run_stats: true,
+    error_types: true,
+    failure_causes: true,
+    schedules: true,
+    inventory: true,
+    certificates: true,
+  },
+  runStats: 'auto',
+  messagesWanted: false,
 };
 
 /** A commit that fails before the rename, or after it; or the process dies there. */
@@ -97,6 +114,8 @@ export interface RigOptions {
   readonly disk?: VirtualDisk;
   readonly maxLabelSets?: number;
   readonly publish?: boolean;
+  /** They take turns only when a test says so. */
+  readonly collectors?: Partial<CollectorSettings>;
   /** Our own ceiling; none unless said. */
   readonly requestsPerMinute?: number;
   /** A deliberate defect: the suite must notice it. */
@@ -131,6 +150,7 @@ export interface Rig {
   }[];
   keeper: Keeper;
   poller: Poller;
+  collectors: Collectors;
   ledger(): Ledger;
   /** Our clock; every request takes a millisecond of it. */
   nowMs(): number;
@@ -203,7 +223,7 @@ export async function createRig(options: RigOptions = {}): Promise<Rig> {
 
   let maxLabelSets = options.maxLabelSets ?? 500;
 
-  async function boot(): Promise<Pick<Rig, 'keeper' | 'poller' | 'publication'>> {
+  async function boot(): Promise<Pick<Rig, 'keeper' | 'poller' | 'publication' | 'collectors'>> {
     const runtime = createRuntime({ disableExporterMetrics: true });
     const publication = createPublication({
       runtime,
@@ -234,7 +254,7 @@ export async function createRig(options: RigOptions = {}): Promise<Rig> {
           intervalSeconds: 15,
           caughtUp: seen.caughtUp,
         },
-        readings: NO_READINGS,
+        readings: collectors.readings(),
         stateSizeBytes: keeper.sizeBytes(),
         build: { version: 'test', revision: 'test', nodeVersion: 'test' },
       });
@@ -250,8 +270,20 @@ export async function createRig(options: RigOptions = {}): Promise<Rig> {
       alertsAfter: (ledger) => ledger,
       publish,
     });
+    const collectors = createCollectors({
+      jim,
+      keeper,
+      settings: () => ({ ...ALL_COLLECTORS, ...options.collectors }),
+      seen: () => poller.seen(),
+      nowMs: () => nowMs,
+      deadline: () => new AbortController().signal,
+      telemetry: runtime.telemetry,
+      log,
+      alertsAfter: (ledger) => ledger,
+      publish,
+    });
     await publish();
-    return { keeper, poller, publication };
+    return { keeper, poller, publication, collectors };
   }
 
   const parts = await boot();

@@ -133,12 +133,13 @@ export function createCollectors(options: CollectorsOptions): Collectors {
     state.owed = false;
     const begunMs = nowMs();
     const deadline = options.deadline(TURN_DEADLINE_MS);
+    const ends = endOfAny(signal === undefined ? [deadline] : [signal, deadline]);
     try {
       state.collected = await collector.collect({
         jim: options.jim,
         dialect,
         call: {
-          signal: signal === undefined ? deadline : AbortSignal.any([signal, deadline]),
+          signal: ends.signal,
           retryUntilMs: failure === null ? begunMs + TURN_DEADLINE_MS : begunMs,
         },
         nowMs,
@@ -151,6 +152,7 @@ export function createCollectors(options: CollectorsOptions): Collectors {
       if (signal?.aborted) return;
       fail(state, error, deadline);
     } finally {
+      ends.unlink();
       state.running = false;
     }
     const seconds = (nowMs() - begunMs) / 1_000;
@@ -249,6 +251,21 @@ function newState(collector: Collector): State {
 
 function isScheduled(name: CollectorName): name is ScheduledCollector {
   return (SCHEDULED_COLLECTORS as readonly CollectorName[]).includes(name);
+}
+
+/** As AbortSignal.any, which on Node 20 leaves something behind at a signal that lives as long as the process. */
+function endOfAny(signals: readonly AbortSignal[]): {
+  readonly signal: AbortSignal;
+  unlink(): void;
+} {
+  const ends = new AbortController();
+  const listeners = signals.map((signal) => {
+    const end = (): void => ends.abort(signal.reason);
+    if (signal.aborted) end();
+    signal.addEventListener('abort', end);
+    return () => signal.removeEventListener('abort', end);
+  });
+  return { signal: ends.signal, unlink: () => listeners.forEach((unlink) => unlink()) };
 }
 
 /** An error that is none of ours is a bug: it is not caught here and ends the process. */
