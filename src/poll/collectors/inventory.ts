@@ -4,7 +4,7 @@
  */
 import type { ConnectedSystem, RunProfile } from '../../jim/wire-state.ts';
 import { admit, admitWord, labelValue, nameAs } from '../../ledger/labels.ts';
-import type { Ledger, RunLabels } from '../../ledger/ledger.ts';
+import type { Admissions, RunLabels } from '../../ledger/ledger.ts';
 import { applyInventory } from '../../ledger/retire.ts';
 import type { ConnectedSystemReading } from '../../metrics/snapshot.ts';
 import type { Collector, CollectorTurn } from './collector.ts';
@@ -67,7 +67,7 @@ export function createInventory(): Inventory {
       leavesAtOnce: false,
       collect: async (turn) => {
         const complete = await readPage(turn);
-        const { labels } = await turn.move((ledger) => admitRead(ledger, turn));
+        const labels = await admitRead(turn);
         if (complete) await tellLedger(turn);
         return {
           connectedSystems: [...known.values()].map((read) => readingOf(read, labels)),
@@ -76,19 +76,27 @@ export function createInventory(): Inventory {
     },
   };
 
-  function admitRead(ledger: Ledger, { nowMs, telemetry }: CollectorTurn): Ledger {
+  /** Names and words of what was read become label values; what is new is reported once it is durable. */
+  async function admitRead({ move, nowMs, telemetry }: CollectorTurn): Promise<Admissions> {
     const names = [...known.values()].map(({ system }) => labelValue(system.name));
-    const admitted = admit(ledger.labels, 'connectedSystems', names, nowMs());
-    if (admitted.newlyFolded > 0) telemetry.labelSetsFolded(admitted.newlyFolded);
-    let labels = admitted.admissions;
-    for (const { runProfiles } of known.values()) {
-      for (const { runType } of runProfiles) {
-        const word = admitWord(labels, 'runType', runType);
-        if (word.unrecognised) telemetry.valueUnrecognised('runType');
-        labels = word.admissions;
+    const words = [...known.values()].flatMap(({ runProfiles }) => runProfiles);
+    let folded = 0;
+    let unrecognised = 0;
+    const { labels } = await move((ledger) => {
+      const admitted = admit(ledger.labels, 'connectedSystems', names, nowMs());
+      folded = admitted.newlyFolded;
+      unrecognised = 0;
+      let admissions = admitted.admissions;
+      for (const { runType } of words) {
+        const word = admitWord(admissions, 'runType', runType);
+        if (word.unrecognised) unrecognised += 1;
+        admissions = word.admissions;
       }
-    }
-    return labels === ledger.labels ? ledger : { ...ledger, labels };
+      return admissions === ledger.labels ? ledger : { ...ledger, labels: admissions };
+    });
+    if (folded > 0) telemetry.labelSetsFolded(folded);
+    for (let count = 0; count < unrecognised; count += 1) telemetry.valueUnrecognised('runType');
+    return labels;
   }
 
   async function tellLedger({ move, nowMs, telemetry }: CollectorTurn): Promise<void> {
@@ -126,7 +134,7 @@ function runLabels(system: ConnectedSystem, profile: RunProfile): RunLabels {
 
 function readingOf(
   { system, runProfiles }: ReadSystem,
-  labels: Ledger['labels'],
+  labels: Admissions,
 ): ConnectedSystemReading {
   return {
     name: nameAs(labels, 'connectedSystems', labelValue(system.name)),

@@ -356,6 +356,36 @@ describe('a collector that fails', () => {
     },
   );
 
+  test.each([
+    ['progress', /\/progress$/],
+    ['error_types', /\/items$/],
+    ['failure_causes', /\/activities\/[0-9a-f-]{36}$/],
+  ] as const)('%s, about single runs, leaves jim_up at 1 too', async (name, path) => {
+    const it = await scene();
+    await it.cycle();
+    const success = `jim_exporter_collector_success{collector="${name}"}`;
+    expect(it.value(success)).toBe(1);
+    it.rig.simulator.faults.inject(
+      { kind: 'status', status: 500 },
+      { path, times: Number.POSITIVE_INFINITY },
+    );
+    it.company.incidents.failNextRun(CLOUD, 'unhandled', 'FullImport');
+    it.company.incidents.slowDown(CLOUD, 20);
+    it.company.incidents.run(CLOUD, 'FullImport');
+    const seen: (number | null)[] = [];
+    for (let turn = 0; turn < 240 && !seen.includes(0); turn += 1) {
+      it.rig.pass(15_000);
+      await it.cycle();
+      seen.push(it.value(success));
+      expect(it.value('jim_up')).toBe(1);
+    }
+    expect(seen.at(-1)).toBe(0);
+    it.rig.simulator.faults.clear();
+    it.rig.pass(61_000);
+    await it.cycle();
+    expect(it.value(success)).toBe(1);
+  });
+
   test('what was read stays while JIM is down, but readiness', async () => {
     const { company, rig, cycle, value } = await scene();
     await cycle();
