@@ -7,8 +7,12 @@ import { connectAlertmanager } from './alertmanager/client.ts';
 import { startApp } from './app.ts';
 import type { App, AppOptions } from './app.ts';
 import { readBuildInfo, versionText } from './build-info.ts';
+import { activities } from './cli/activities.ts';
 import { parseArguments } from './cli/arguments.ts';
-import type { ParsedArguments } from './cli/arguments.ts';
+import type { ActivitiesArguments, ParsedArguments } from './cli/arguments.ts';
+import { commandClient, tryJim } from './cli/connect.ts';
+import type { Config } from './config/config.ts';
+import type { JimClient } from './jim/client.ts';
 import { checkConfig } from './cli/check-config.ts';
 import { testAlert } from './cli/test-alert.ts';
 import type { FlagValues } from './config/flags.ts';
@@ -44,21 +48,52 @@ async function run(parsed: ParsedArguments): Promise<number> {
     case 'serve':
       return serve(() => load(parsed.flags));
     case 'check-config':
-      if (parsed.connect) return notYet('check-config --connect');
-      return checkConfig({ loaded: load(parsed.flags), connect: null, print, complain });
+      return checkConfig({
+        loaded: load(parsed.flags),
+        connect: parsed.connect ? (config) => tryJim(jimOf(config), config, print) : null,
+        print,
+        complain,
+      });
     case 'test-alert':
       return sendTestAlert(load(parsed.flags));
     case 'demo':
       return demo(parsed.flags);
     case 'activities':
-      return notYet(parsed.command);
+      return showActivities(load(parsed.flags), parsed.activities);
   }
 }
 
-/** Refused rather than passed over: a check that did not happen must not look like one that passed. */
-function notYet(command: string): number {
-  complain(`${command} is not part of this version yet`);
-  return EXIT_REFUSED;
+async function showActivities(loaded: LoadedConfig, asked: ActivitiesArguments): Promise<number> {
+  if (!loaded.ok) return refuse(loaded.faults);
+  const { clock } = realSurroundings();
+  const isTerminal = process.stdout.isTTY;
+  let isDrawn = false;
+  return activities(asked, {
+    jim: jimOf(loaded.config),
+    clock,
+    complain,
+    print: (line) => {
+      print(isDrawn ? `\r\u001B[K${line}` : line);
+      isDrawn = false;
+    },
+    redraw: isTerminal
+      ? (line) => {
+          process.stdout.write(`\r\u001B[K${line}`);
+          isDrawn = true;
+        }
+      : null,
+  });
+}
+
+/** JIM as a command meets it. */
+function jimOf(config: Config): JimClient {
+  const { transportFor, clock, random } = realSurroundings();
+  return commandClient(config, {
+    transport: transportFor(config.jim),
+    clock,
+    random,
+    userAgent: `jim-exporter/${build.version}`,
+  });
 }
 
 function load(flags: FlagValues, demoJim?: ConfigSources['demo']): LoadedConfig {
