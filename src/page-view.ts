@@ -1,6 +1,6 @@
 /** What the status page shows, from the same values that `/metrics` is made of. */
 import type { Config } from './config/config.ts';
-import { MICROS_PER_MILLI, OUTCOMES } from './jim/activity.ts';
+import { activityUrl, MICROS_PER_MILLI, OUTCOMES } from './jim/activity.ts';
 import type { Dialect } from './jim/dialect.ts';
 import type { Ledger, RunAccount } from './ledger/ledger.ts';
 import { consecutiveFailures, runKey } from './ledger/ledger.ts';
@@ -33,7 +33,7 @@ export function pageViewOf(snapshot: Snapshot, seen: JimSeen, config: Config): P
       percent: progress.percentComplete,
       objects: `${progress.objectsProcessed} of ${progress.objectsToProcess === 0 ? 'an unknown number' : progress.objectsToProcess} objects`,
       remainingSeconds: progress.estimatedSecondsRemaining,
-      link: activityUrl(config, progress.activityId),
+      link: activityUrl(config.jim.externalUrl, progress.activityId),
     })),
     queue: queueOf(snapshot),
     schedules: (readings.schedules ?? []).map((schedule): ScheduleView => ({
@@ -88,7 +88,7 @@ function runProfileOf(
       cause: lastFailure?.id === last.id ? lastFailure.cause : null,
       failuresInARow: consecutiveFailures(account),
       inProgress: inProgress.length,
-      link: activityUrl(config, last.id),
+      link: activityUrl(config.jim.externalUrl, last.id),
     },
   ];
 }
@@ -110,9 +110,4 @@ function abilitiesOf(dialect: Dialect | null): string {
     dialect.hasAuthentication ? 'sign-ins' : null,
   ];
   return abilities.filter((ability) => ability !== null).join(', ');
-}
-
-/** JIM's own page of an Activity: the same route in every version. */
-function activityUrl({ jim }: Config, id: string): string {
-  return `${jim.externalUrl}/activity/${id}`;
 }

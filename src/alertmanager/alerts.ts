@@ -9,6 +9,7 @@
  * History fires too: a run profile whose last run failed before the bridge was switched on, or before the
  * state file was lost, is failing now, and an Alertmanager that already knows takes it as the same alert.
  */
+import { activityUrl } from '../jim/activity.ts';
 import type { ActivityId, FinishedStatus, Instant } from '../jim/activity.ts';
 import type { HeldAlert, LastRun, Ledger, RunAccount, RunLabels } from '../ledger/ledger.ts';
 import { consecutiveFailures, runKey } from '../ledger/ledger.ts';
@@ -358,12 +359,6 @@ export function identityKey(labels: Readonly<Record<string, string>>): string {
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
     .flat()
     .join('\u0000');
-}
-
-/** JIM's page of an Activity, the same route in all versions, behind sign-in. */
-function activityUrl(externalUrl: string, id: ActivityId): string {
-  const base = new URL(externalUrl);
-  return `${base.origin}${base.pathname.replace(/\/+$/, '')}/activity/${encodeURIComponent(id)}`;
 }
 
 function sameAlerts(

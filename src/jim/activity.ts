@@ -220,3 +220,9 @@ function hash(text: string): string {
   low = Math.imul(low ^ (low >>> 16), 2246822507) ^ Math.imul(high ^ (high >>> 13), 3266489909);
   return (4294967296 * (2097151 & low) + (high >>> 0)).toString(36);
 }
+
+/** JIM's page of an Activity, the same route in all versions, behind sign-in. */
+export function activityUrl(externalUrl: string, id: string): string {
+  const base = new URL(externalUrl);
+  return `${base.origin}${base.pathname.replace(/\/+$/, '')}/activity/${encodeURIComponent(id)}`;
+}

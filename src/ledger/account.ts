@@ -12,6 +12,7 @@ import {
   isKnownStatus,
   isRun,
 } from '../jim/activity.ts';
+import { CopyOnWrite } from './copy-on-write.ts';
 import { admit, admitWord, labelValue, nameAs, noteUnknownWord, runLabelsAs } from './labels.ts';
 import type {
   Admissions,
@@ -507,43 +508,6 @@ class Draft {
       labels: this.#labels,
     };
     return { ledger, events: this.#events };
-  }
-}
-
-/** A map that is copied when it is first written. */
-class CopyOnWrite<K, V> {
-  readonly #before: ReadonlyMap<K, V>;
-  #copy: Map<K, V> | null = null;
-
-  constructor(before: ReadonlyMap<K, V>) {
-    this.#before = before;
-  }
-  get value(): ReadonlyMap<K, V> {
-    return this.#copy ?? this.#before;
-  }
-  get changed(): boolean {
-    return this.#copy !== null;
-  }
-  get size(): number {
-    return this.value.size;
-  }
-  get(key: K): V | undefined {
-    return this.value.get(key);
-  }
-  has(key: K): boolean {
-    return this.value.has(key);
-  }
-  entries(): MapIterator<[K, V]> {
-    return this.value.entries();
-  }
-  set(key: K, value: V): void {
-    this.#copy ??= new Map(this.#before);
-    this.#copy.set(key, value);
-  }
-  delete(key: K): void {
-    if (!this.has(key)) return;
-    this.#copy ??= new Map(this.#before);
-    this.#copy.delete(key);
   }
 }
 

@@ -7,7 +7,7 @@ import { applyInventory, retire } from '../../src/ledger/retire.ts';
 import type { WorldRow } from '../../src/demo/row.ts';
 import { parseExposition } from '../metrics/strict-parser.ts';
 import type { Rig } from '../poll/rig.ts';
-import { createRig } from '../poll/rig.ts';
+import { createRig, runsCounted } from '../poll/rig.ts';
 import { RUN } from '../poll/rows.ts';
 
 const DONE = { status: 'Complete', executionTime: 1e6, totalActivityTime: 2e6 } as const;
@@ -17,17 +17,6 @@ async function finish(rig: Rig, rows: readonly Partial<WorldRow>[]): Promise<voi
   for (const row of rows) rig.world.insert({ ...RUN, ...DONE, ...row });
   rig.pass(30_000);
   await rig.pollFor(60_000);
-}
-
-function total(rig: Rig): number {
-  return [...rig.ledger().runs.values()].reduce(
-    (sum, { published, held }) =>
-      sum +
-      [published, held]
-        .flatMap(({ statuses }) => Object.values(statuses))
-        .reduce((a, b) => a + b, 0),
-    0,
-  );
 }
 
 describe('label values', () => {
@@ -100,7 +89,7 @@ describe('folding', () => {
       })),
     );
     for (let poll = 0; poll < 20 && !rig.poller.seen().caughtUp; poll += 1) await rig.poll();
-    expect(total(rig)).toBe(5_000);
+    expect(runsCounted(rig)).toBe(5_000);
     expect(rig.ledger().labels.runs.size).toBe(100);
     expect(rig.ledger().labels.connectedSystems.size).toBe(100);
     const before = encodeLedger(rig.ledger());
@@ -129,7 +118,7 @@ describe('folding', () => {
     );
     rig.pass(600_000);
     await rig.poll();
-    expect(total(rig)).toBe(names.length);
+    expect(runsCounted(rig)).toBe(names.length);
     const parsed = parseExposition(rig.scrape() ?? '', 'text');
     const counted = parsed.families
       .get('jim_runs_total')

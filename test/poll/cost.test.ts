@@ -1,21 +1,10 @@
 /** What polls cost JIM in requests (design, section 2, rule 5), printed as measured. */
 import { describe, expect, test } from 'vitest';
 import type { Rig } from './rig.ts';
-import { createRig } from './rig.ts';
+import { createRig, runsCounted } from './rig.ts';
 import { insertOpen, loadFinished } from './rows.ts';
 
 const IDLE_POLLS = 40;
-
-function runsOf(rig: Rig): number {
-  return [...rig.ledger().runs.values()].reduce(
-    (sum, { published, held }) =>
-      sum +
-      [published, held]
-        .flatMap(({ statuses }) => Object.values(statuses))
-        .reduce((a, b) => a + b, 0),
-    0,
-  );
-}
 
 async function requestsPerPoll(
   rig: Rig,
@@ -81,7 +70,7 @@ describe.each(['0.14', 'main'] as const)('JIM %s', (dialect) => {
       console.info(
         `${dialect}: a finish ${depth} rows deep: ${cost} requests (bound ${bound.toFixed(1)})`,
       );
-      expect(runsOf(rig)).toBe(1);
+      expect(runsCounted(rig)).toBe(1);
       expect(cost).toBeLessThanOrEqual(bound);
     },
   );
@@ -102,7 +91,7 @@ describe.each(['0.14', 'main'] as const)('JIM %s', (dialect) => {
     await rig.poll();
     const cost = rig.simulator.requestCount - before;
     console.info(`${dialect}: a finish at an unknown place among 10,000 rows: ${cost} requests`);
-    expect(runsOf(rig)).toBe(1);
+    expect(runsCounted(rig)).toBe(1);
     expect(cost).toBeLessThanOrEqual(2 + Math.log2(20_000 / 100) + 1);
   });
 
@@ -126,7 +115,7 @@ describe.each(['0.14', 'main'] as const)('JIM %s', (dialect) => {
     console.info(
       `${dialect}: 20,000 rows: ${cost} requests (${(cost / 200).toFixed(3)} × rows/100) in ${minutes.toFixed(1)} minutes`,
     );
-    expect(runsOf(rig)).toBe(20_000);
+    expect(runsCounted(rig)).toBe(20_000);
     expect(cost).toBeLessThanOrEqual(220);
     expect(cost / minutes).toBeLessThanOrEqual(120 * 1.1);
     expect(sawCatchingUp).toBe(true);
@@ -147,7 +136,7 @@ describe.each(['0.14', 'main'] as const)('JIM %s', (dialect) => {
       await rig.restart();
     }
     await rig.pollFor(120_000);
-    expect(runsOf(rig)).toBe(3_000);
+    expect(runsCounted(rig)).toBe(3_000);
   });
 });
 
@@ -160,7 +149,7 @@ describe('rows past JIM 0.14’s page ceiling', () => {
     loadFinished(rig.world, 101_000, { everySeconds: 60 });
     for (let poll = 0; poll < 30 && !(poll > 0 && rig.poller.seen().caughtUp); poll += 1)
       await rig.poll();
-    expect(runsOf(rig)).toBe(101_000);
+    expect(runsCounted(rig)).toBe(101_000);
     expect(rig.ledger().lastHistoryGapMs).toBeNull();
   });
 
@@ -173,7 +162,7 @@ describe('rows past JIM 0.14’s page ceiling', () => {
     for (let poll = 0; poll < 60 && !(poll > 0 && rig.poller.seen().caughtUp); poll += 1)
       await rig.poll();
     expect(rig.poller.seen().caughtUp).toBe(true);
-    expect(runsOf(rig)).toBe(200_000 - 50);
+    expect(runsCounted(rig)).toBe(200_000 - 50);
     expect(rig.ledger().lastHistoryGapMs).not.toBeNull();
     expect(rig.lines.map(({ msg }) => msg)).toContain(
       'JIM refuses pages this deep, so some Activities of this gap cannot be counted',

@@ -3,15 +3,8 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import type { WorldRow } from '../../src/demo/row.ts';
 import { DIALECTS } from '../../src/demo/dialects.ts';
 import type { Rig } from './rig.ts';
-import { createRig } from './rig.ts';
-
-const RUN = {
-  targetType: 'ConnectedSystemRunProfile',
-  targetOperationType: 'Execute',
-  targetName: 'Full Import',
-  targetContext: 'HR System',
-  runType: 'FullImport',
-} as const;
+import { createRig, runsCounted } from './rig.ts';
+import { RUN } from './rows.ts';
 
 function ended(rig: Rig, status = 'Complete', seconds = 30): Partial<WorldRow> {
   return {
@@ -21,17 +14,6 @@ function ended(rig: Rig, status = 'Complete', seconds = 30): Partial<WorldRow> {
     executionTime: seconds * 1e6,
     totalActivityTime: seconds * 1e6 + 100_000,
   };
-}
-
-function runsOf(rig: Rig): number {
-  return [...rig.ledger().runs.values()].reduce(
-    (sum, { published, held }) =>
-      sum +
-      [published, held]
-        .flatMap(({ statuses }) => Object.values(statuses))
-        .reduce((a, b) => a + b, 0),
-    0,
-  );
 }
 
 describe.each(DIALECTS)('dialect %s', (dialect) => {
@@ -44,13 +26,13 @@ describe.each(DIALECTS)('dialect %s', (dialect) => {
     rig.world.insert({ ...ended(rig), created: rig.world.jimNow - 3_600e6 });
     await rig.poll();
     expect(rig.ledger().started).toBe(true);
-    expect(runsOf(rig)).toBe(0);
+    expect(runsCounted(rig)).toBe(0);
     const id = rig.world.insert(RUN);
     await rig.pollFor(60_000);
     expect(rig.ledger().open.size).toBe(1);
     rig.world.update(id, ended(rig));
     await rig.pollFor(60_000);
-    expect(runsOf(rig)).toBe(1);
+    expect(runsCounted(rig)).toBe(1);
     expect(rig.ledger().open.size).toBe(0);
   });
 
@@ -63,7 +45,7 @@ describe.each(DIALECTS)('dialect %s', (dialect) => {
     await rig.restart();
     await rig.pollFor(120_000);
     expect(rig.ledger().reading.unread).toEqual([]);
-    expect(runsOf(rig)).toBe(350);
+    expect(runsCounted(rig)).toBe(350);
   });
 
   test('an idle poll costs at most two requests', async () => {
@@ -93,7 +75,7 @@ describe.each(DIALECTS)('dialect %s', (dialect) => {
     rig.pass(60_000);
     const before = rig.simulator.requestCount;
     await rig.poll();
-    expect(runsOf(rig)).toBe(1_001);
+    expect(runsCounted(rig)).toBe(1_001);
     expect(rig.simulator.requestCount - before).toBeLessThanOrEqual(4);
   });
 });

@@ -331,3 +331,11 @@ export async function createRig(options: RigOptions = {}): Promise<Rig> {
 function mutatedKeeper(keeper: Keeper, step: NonNullable<Mutant['step']>): Keeper {
   return { ...keeper, move: (move) => keeper.move((before) => step(before, move(before))) };
 }
+
+/** Runs counted so far, held back or not. */
+export function runsCounted(rig: Pick<Rig, 'ledger'>): number {
+  return [...rig.ledger().runs.values()]
+    .flatMap(({ published, held }) => [published, held])
+    .flatMap(({ statuses }) => Object.values(statuses))
+    .reduce((a, b) => a + b, 0);
+}
