@@ -7,6 +7,7 @@ import { violations } from './invariants.ts';
 import type { Ledger } from './ledger.ts';
 
 const FORMAT = 'jim-exporter state';
+const BEGINNING = `{"format":"${FORMAT}"`;
 /** Raised when the shape of the ledger changes; older files are then converted here. */
 const STATE_VERSION = 1;
 
@@ -68,7 +69,9 @@ function readHeader(
 }
 
 function foreignOrDamaged(file: string, line: string): StateFileError {
-  if (line.startsWith('{"format":"jim-exp') || line === '') return damaged(file, 'it is cut off');
+  // A file of ours that lost its end, however little of it is left.
+  if (line.startsWith(BEGINNING) || BEGINNING.startsWith(line))
+    return damaged(file, 'it is cut off');
   return new StateFileError(
     `The file ${file} is not a state file of jim-exporter and was left untouched. Set storage.path to a folder of its own, or move the file away.`,
   );

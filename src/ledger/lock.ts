@@ -78,7 +78,7 @@ async function takeOver(file: string, mine: Holder, nowMs: number): Promise<void
   await rename(next, file);
 }
 
-/** An unreadable lock was being written, or was left half-written by a crash: its age decides. */
+/** On this machine the process itself tells; on another, how long ago the lock was touched. */
 async function isAlive(file: string, holder: Holder, nowMs: number): Promise<boolean> {
   if (holder.host === hostname()) {
     return (
@@ -99,6 +99,7 @@ async function confirm(file: string, mine: Holder): Promise<void> {
   );
 }
 
+/** Null where there is no lock, or an unreadable one: a crash left it half-written, and the rename decides who holds it. */
 async function readHolder(file: string): Promise<Holder | null> {
   let text: string;
   try {
@@ -110,14 +111,10 @@ async function readHolder(file: string): Promise<Holder | null> {
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value !== 'object' || value === null) return null;
-    const holder: Readonly<Record<string, unknown>> = { ...value };
-    const { token = '', host = '', pid = 0, started = null } = holder;
-    return {
-      token: String(token),
-      host: String(host),
-      pid: Number(pid),
-      started: typeof started === 'string' ? started : null,
-    };
+    const { token, host, pid, started }: Readonly<Record<string, unknown>> = { ...value };
+    if (typeof token !== 'string' || typeof host !== 'string' || typeof pid !== 'number')
+      return null;
+    return { token, host, pid, started: typeof started === 'string' ? started : null };
   } catch {
     return null;
   }

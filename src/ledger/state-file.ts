@@ -2,7 +2,7 @@
  * The ledger on disk: one file, replaced atomically (temporary file, fsync, rename, fsync of the folder),
  * before anything in it is shown. A file that cannot be read is refused and left alone.
  */
-import { chmod, mkdir, open, readFile, readdir, unlink } from 'node:fs/promises';
+import { chmod, lstat, mkdir, open, readFile, readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import writeFileAtomic from 'write-file-atomic';
 import { StateFileError, decodeLedger, encodeLedger } from './encoding.ts';
@@ -68,7 +68,7 @@ async function load(file: string): Promise<Ledger | null> {
   try {
     text = await readFile(file, 'utf8');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
+    if (isMissing(error) && !(await isDeadLink(file))) return null;
     const why = error instanceof Error ? error.message : String(error);
     throw new StateFileError(
       `The state file ${file} cannot be read (${why}). Let this user read it, or set another storage.path.`,
@@ -78,6 +78,20 @@ async function load(file: string): Promise<Ledger | null> {
     );
   }
   return decodeLedger(text, file);
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+}
+
+/** A link to a volume that is not mounted: what it leads to was not deleted, so counting must not begin anew. */
+async function isDeadLink(file: string): Promise<boolean> {
+  try {
+    return (await lstat(file)).isSymbolicLink();
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw error;
+  }
 }
 
 /** write-file-atomic leaves `ledger.state.<number>` behind when the process is killed between write and rename. */

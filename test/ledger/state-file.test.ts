@@ -1,0 +1,244 @@
+/** The state file on a real disk: what was committed comes back, and nothing but that is ever taken for it. */
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { StateFileError, decodeLedger, encodeLedger } from '../../src/ledger/encoding.ts';
+import type { Ledger } from '../../src/ledger/ledger.ts';
+import { emptyLedger } from '../../src/ledger/ledger.ts';
+import { openStateFile } from '../../src/ledger/state-file.ts';
+import { createRig } from '../poll/rig.ts';
+import { RUN } from '../poll/rows.ts';
+
+let folder: string;
+let file: string;
+let ledger: Ledger;
+let bytes: Buffer;
+const now = (): number => Date.now();
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'jim-state-'));
+  file = join(folder, 'ledger.state');
+  ledger = await livedLedger();
+  bytes = Buffer.from(encodeLedger(ledger));
+});
+afterEach(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** With counted, open and held Activities, and a name that is not ASCII: what a real one is made of. */
+async function livedLedger(): Promise<Ledger> {
+  const rig = await createRig({ publish: false });
+  await rig.poll();
+  for (const status of ['Complete', 'FailedWithError', 'InProgress']) {
+    const created = rig.world.jimNow - 60e6;
+    const times = { executed: created + 70_000, executionTime: 1e6, totalActivityTime: 2e6 };
+    rig.world.insert({ ...RUN, targetContext: 'Zürich 🚦', status, created, ...times });
+  }
+  rig.pass(15_000);
+  await rig.poll();
+  expect(rig.ledger().counted.size).toBe(2);
+  return rig.ledger();
+}
+
+/** The sentence with which a file is refused. */
+async function refusal(): Promise<string> {
+  const store = await openStateFile(folder, now);
+  try {
+    const loaded = await store.load();
+    return `loaded: ${loaded === null ? 'nothing' : 'a ledger'}`;
+  } catch (error) {
+    if (error instanceof StateFileError) return error.message;
+    throw error;
+  } finally {
+    await store.close();
+  }
+}
+
+function refusalOf(text: string): string | null {
+  try {
+    decodeLedger(text, 'the file');
+    return null;
+  } catch (error) {
+    if (error instanceof StateFileError) return error.message;
+    throw error;
+  }
+}
+
+describe('a committed ledger', () => {
+  it('comes back equal, with its size told, in a file for its owner alone', async () => {
+    const store = await openStateFile(folder, now);
+    expect(await store.load()).toBeNull();
+    expect(await store.commit(ledger)).toBe(bytes.length);
+    await store.close();
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    const again = await openStateFile(folder, now);
+    expect(await again.load()).toEqual(ledger);
+    await again.close();
+    expect(readdirSync(folder)).toEqual(['ledger.state']);
+  });
+
+  it('is not touched by a commit that breaks an invariant', async () => {
+    const store = await openStateFile(folder, now);
+    await store.commit(ledger);
+    const [[id, counted] = []] = [...ledger.counted];
+    if (id === undefined || counted === undefined) throw new Error('nothing was counted');
+    const [open] = [...ledger.open.values()];
+    if (open === undefined) throw new Error('nothing is open');
+    const broken = { ...ledger, open: new Map([...ledger.open, [id, open]]) };
+    await expect(store.commit(broken)).rejects.toThrow(/breaks its own rules and was not written/);
+    await store.close();
+    expect(readFileSync(file)).toEqual(bytes);
+  });
+
+  it('survives what a killed process left half-written beside it', async () => {
+    writeFileSync(file, bytes);
+    writeFileSync(`${file}.123456`, bytes.subarray(0, 100));
+    writeFileSync(join(folder, 'notes.txt'), 'mine');
+    const store = await openStateFile(folder, now);
+    expect(await store.load()).toEqual(ledger);
+    await store.close();
+    expect(readdirSync(folder).toSorted()).toEqual(['ledger.state', 'notes.txt']);
+  });
+});
+
+describe('a file that is not what was committed', () => {
+  it('is refused when cut off at any length', () => {
+    const misread: number[] = [];
+    for (let length = 0; length < bytes.length; length += 1) {
+      const text = bytes.subarray(0, length).toString('utf8');
+      if (refusalOf(text)?.includes('the file is damaged') !== true) misread.push(length);
+    }
+    expect(misread).toEqual([]);
+  });
+
+  it('is refused with any one bit flipped', () => {
+    const accepted: string[] = [];
+    for (let place = 0; place < bytes.length; place += 1) {
+      for (let bit = 0; bit < 8; bit += 1) {
+        const flipped = Buffer.from(bytes);
+        flipped[place] = (bytes[place] ?? 0) ^ (1 << bit);
+        if (refusalOf(flipped.toString('utf8')) === null) accepted.push(`${place}/${bit}`);
+      }
+    }
+    expect(accepted).toEqual([]);
+  });
+
+  it('is refused with anything after its end, or twice itself', () => {
+    for (const more of ['\n', ' ', '\0', bytes.toString('utf8')])
+      expect(refusalOf(bytes.toString('utf8') + more)).toContain('is damaged');
+  });
+
+  it.each([
+    [
+      'nothing at all',
+      '',
+      /is damaged \(it is cut off\) and was left untouched\. Restore it from a backup, or move it away to begin counting anew\.$/,
+    ],
+    ['blank lines', '\n\n', /is damaged \(it is cut off\)/],
+    ['zeros, as after a power cut', '\0'.repeat(4_096), /is not a state file of jim-exporter/],
+    [
+      'JSON of somebody else',
+      '{"not":"ours"}\n',
+      /is not a state file of jim-exporter and was left untouched\. Set storage\.path to a folder of its own, or move the file away\.$/,
+    ],
+    ['JSON that is no object', 'null\n', /is not a state file of jim-exporter/],
+    [
+      'a later version',
+      '{"format":"jim-exporter state","version":99,"sha256":"x"}\n{}\n',
+      /was written by another version of jim-exporter \(state version 99, this one reads 1\)\. Start that version, or move the file away to begin counting anew\.$/,
+    ],
+    ['no version', '{"format":"jim-exporter state"}\n{}\n', /was written by another version/],
+  ])('is refused and left alone: %s', async (_what, text, sentence) => {
+    writeFileSync(file, text);
+    expect(await refusal()).toMatch(sentence);
+    expect(readFileSync(file, 'utf8')).toBe(text);
+    expect(readdirSync(folder)).toEqual(['ledger.state']);
+  });
+
+  it('is refused where a folder or a dead link stands in its place', async () => {
+    mkdirSync(file);
+    expect(await refusal()).toMatch(/The state file .* cannot be read \(EISDIR/);
+    rmSync(file, { recursive: true });
+    symlinkSync(join(folder, 'gone', 'ledger.state'), file);
+    expect(await refusal()).toMatch(/The state file .* cannot be read \(ENOENT/);
+  });
+});
+
+describe('the lock', () => {
+  const lockFile = (): string => join(folder, 'ledger.lock');
+  const holder = (changes: object): string =>
+    JSON.stringify({
+      token: 'other',
+      host: hostname(),
+      pid: process.pid,
+      started: null,
+      ...changes,
+    });
+
+  it('is left by a clean close, and taken over at once from a process that is gone', async () => {
+    const store = await openStateFile(folder, now);
+    expect(readdirSync(folder)).toEqual(['ledger.lock']);
+    await store.close();
+    expect(readdirSync(folder)).toEqual([]);
+    writeFileSync(lockFile(), holder({ pid: 2 ** 22 + 1 }));
+    expect(await refusal()).toBe('loaded: nothing');
+  });
+
+  it('is taken over where its process number has gone to another program since', async () => {
+    writeFileSync(lockFile(), holder({ pid: process.ppid, started: 'an earlier boot/1' }));
+    expect(await refusal()).toBe('loaded: nothing');
+  });
+
+  it.each(['', '{"token":', 'null', '[]', '7', '"x"'])(
+    'is taken over half-written, as a crash leaves it: %j',
+    async (text) => {
+      writeFileSync(lockFile(), text);
+      expect(await refusal()).toBe('loaded: nothing');
+    },
+  );
+
+  it('of another machine holds for half a minute after its last touch', async () => {
+    writeFileSync(lockFile(), holder({ host: 'elsewhere.example', pid: 7 }));
+    await expect(openStateFile(folder, now)).rejects.toThrow(
+      /held by another exporter \(process 7 on elsewhere\.example\): two on one storage path would overwrite each other's counts\. Stop it, or set another storage\.path\.$/,
+    );
+    await (await openStateFile(folder, () => Date.now() + 31_000)).close();
+  });
+
+  it('lost to another exporter, or with its folder, stops commits and touches nothing', async () => {
+    const store = await openStateFile(folder, now);
+    await store.commit(ledger);
+    writeFileSync(lockFile(), holder({ host: 'elsewhere.example', pid: 7 }));
+    await expect(store.commit(emptyLedger(5))).rejects.toThrow(/was taken by another exporter/);
+    expect(readFileSync(file)).toEqual(bytes);
+    rmSync(folder, { recursive: true });
+    await expect(store.commit(ledger)).rejects.toThrow(/is gone: something removed it/);
+    await store.close();
+  });
+});
+
+describe('a storage path that cannot be written', () => {
+  it('is told with what to do', async () => {
+    writeFileSync(join(folder, 'plain'), '');
+    await expect(openStateFile(join(folder, 'plain', 'data'), now)).rejects.toThrow(
+      /^The storage path .* cannot be written \(.*ENOTDIR.*\)\. Make it a folder this user may write, or set another storage\.path\.$/,
+    );
+  });
+
+  it.skipIf(process.getuid?.() === 0)('because its folder is read-only', async () => {
+    chmodSync(folder, 0o500);
+    await expect(openStateFile(folder, now)).rejects.toThrow(/cannot be written \(.*EACCES/);
+    chmodSync(folder, 0o700);
+  });
+});
