@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** Arguments, environment, signals and the exit code; what is done stands elsewhere. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connectAlertmanager } from './alertmanager/client.ts';
@@ -109,7 +110,8 @@ function load(flags: FlagValues, demoJim?: ConfigSources['demo']): LoadedConfig 
 /** Its storage is its own and temporary, unless a path is given. Serving starts without loading the simulator. */
 async function demo(flags: FlagValues): Promise<number> {
   const { DEMO_JIM, demoGreeting, startDemo } = await import('./demo/demo.ts');
-  const storagePath = mkdtempSync(join(tmpdir(), 'jim-exporter-demo-'));
+  // Made when it is used: with a path given, nothing else need be writable.
+  const storagePath = join(tmpdir(), `jim-exporter-demo-${randomUUID()}`);
   try {
     return await serve(
       () => load(flags, { ...DEMO_JIM, storagePath }),
