@@ -29,6 +29,8 @@ import { createCollectors } from './poll/collectors/collectors.ts';
 import { createKeeper } from './poll/keeper.ts';
 import type { FinishedRun } from './poll/poller.ts';
 import { createPoller } from './poll/poller.ts';
+import { createRequestMeter } from './request-meter.ts';
+import type { RequestMeter } from './request-meter.ts';
 import { intervalSecondsOf } from './scheduler.ts';
 import { startTimetable } from './timetable.ts';
 import { followWebConfig } from './web/web-config-file.ts';
@@ -79,6 +81,7 @@ export async function startApp(options: AppOptions): Promise<App> {
   const { clock, log, build } = options;
   const { nowMs } = clock;
   let config = options.config;
+  let reloadFailed = false;
 
   const store =
     config.storage.path === null ? memoryStore : await openStateFile(config.storage.path, nowMs);
@@ -93,7 +96,8 @@ export async function startApp(options: AppOptions): Promise<App> {
       committed: telemetry.stateCommitted,
     });
 
-    let connection = connectJim(config, options, telemetry);
+    const meter = createRequestMeter(nowMs);
+    let connection = connectJim(config, options, telemetry, meter);
     const jim = createJimClient({
       http: { request: (call) => connection.request(call) },
       baseUrl: config.jim.url,
@@ -159,6 +163,7 @@ export async function startApp(options: AppOptions): Promise<App> {
 
     const reload = async (): Promise<ReloadResult> => {
       const loaded = options.loadConfig();
+      reloadFailed = !loaded.ok;
       if (!loaded.ok) {
         const reason = loaded.faults.map(formatFault).join('; ');
         telemetry.configLoaded({ success: false, atMs: nowMs() });
@@ -171,7 +176,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       const { config: next, needRestart } = reloaded(config, loaded.config);
       config = next;
       for (const secret of secretsOf(config)) log.hide(secret);
-      connection = connectJim(config, options, telemetry);
+      connection = connectJim(config, options, telemetry, meter);
       bridge = openBridge(config, options, telemetry);
       bridge.offer(keeper.current().alerts);
       timetable.restart();
@@ -186,7 +191,17 @@ export async function startApp(options: AppOptions): Promise<App> {
       return { ok: true };
     };
 
-    const page = (): Page => renderPage(pageViewOf(snapshot(), poller.seen(), config));
+    const page = (): Page =>
+      renderPage(
+        pageViewOf({
+          snapshot: snapshot(),
+          seen: poller.seen(),
+          config,
+          collectors: collectors.states(),
+          requestsLastMinute: meter.lastMinute(),
+          reloadFailed,
+        }),
+      );
     const server = await listen(config, options, publication, reload, page);
     cleanups.push(() => server.close(STOP_WEB_MS));
     telemetry.configLoaded({ success: true, atMs: nowMs() });
@@ -267,6 +282,7 @@ function connectJim(
   { jim }: Config,
   { clock, random, transportFor, build, log }: AppOptions,
   telemetry: ReturnType<typeof createRuntime>['telemetry'],
+  meter: RequestMeter,
 ): Http & { readonly close: () => Promise<void> } {
   const transport = transportFor(jim);
   const http = createHttp({
@@ -279,6 +295,7 @@ function connectJim(
     limiter: createRateLimiter(jim.requestsPerMinute, clock),
     onRequest: (attempt) => {
       telemetry.requestEnded(attempt);
+      meter.note();
       log.debug('request to JIM', { ...attempt });
     },
     onRetry: ({ reason }) => telemetry.requestRetried(reason),

@@ -1,18 +1,43 @@
 /** What the status page shows, from the same values that `/metrics` is made of. */
 import type { Config } from './config/config.ts';
+import type { Micros } from './jim/activity.ts';
 import { activityUrl, MICROS_PER_MILLI, OUTCOMES } from './jim/activity.ts';
 import type { Dialect } from './jim/dialect.ts';
-import type { Ledger, RunAccount } from './ledger/ledger.ts';
-import { consecutiveFailures, runKey } from './ledger/ledger.ts';
-import type { Snapshot } from './metrics/snapshot.ts';
+import type { LastRun, Ledger, Open, RunAccount, RunLabels } from './ledger/ledger.ts';
+import { OTHER, consecutiveFailures, runKey } from './ledger/ledger.ts';
+import type { RunProgress, Snapshot } from './metrics/snapshot.ts';
+import type { CollectorState } from './poll/collectors/collectors.ts';
 import type { JimSeen } from './poll/poller.ts';
-import type { PageView, ProgressView, RunProfileView, ScheduleView } from './web/page.ts';
+import type {
+  Count,
+  ExporterView,
+  LastRunView,
+  PageView,
+  ProgressView,
+  RunProfileView,
+  ScheduleView,
+} from './web/page-view.ts';
 
-export function pageViewOf(snapshot: Snapshot, seen: JimSeen, config: Config): PageView {
-  const { ledger, readings } = snapshot;
+export interface PageSource {
+  readonly snapshot: Snapshot;
+  readonly seen: JimSeen;
+  readonly config: Config;
+  readonly collectors: readonly CollectorState[];
+  readonly requestsLastMinute: number;
+  /** The file on disk was refused at the last reload. */
+  readonly reloadFailed: boolean;
+}
+
+/** Smaller differences of clocks are the seconds of the Date header and the way. */
+const MAX_CLOCK_OFFSET_SECONDS = 10;
+const DAY_MS = 24 * 3_600_000;
+
+export function pageViewOf(source: PageSource): PageView {
+  const { snapshot, seen, config } = source;
+  const { ledger, readings, nowMs } = snapshot;
   return {
-    version: snapshot.build.version,
-    nowMs: snapshot.nowMs,
+    nowMs,
+    jimNowMs: nowMs + (seen.clockOffsetSeconds ?? 0) * 1_000,
     telemetryPath: config.web.telemetryPath,
     jim: {
       up: seen.lastPollMs === null ? null : seen.up,
@@ -22,92 +47,202 @@ export function pageViewOf(snapshot: Snapshot, seen: JimSeen, config: Config): P
       ready: readings.health?.ready ?? null,
       maintenance: readings.health?.maintenance ?? null,
       url: config.jim.externalUrl,
-      abilities: abilitiesOf(seen.dialect),
     },
-    runProfiles: [...ledger.runs.values()].flatMap((account) =>
-      runProfileOf(account, ledger, config),
-    ),
-    progress: (readings.progress ?? []).map((progress): ProgressView => ({
-      connectedSystem: progress.run.connectedSystem,
-      runProfile: progress.run.runProfile,
-      percent: progress.percentComplete,
-      objects: `${progress.objectsProcessed} of ${progress.objectsToProcess === 0 ? 'an unknown number' : progress.objectsToProcess} objects`,
-      remainingSeconds: progress.estimatedSecondsRemaining,
-      link: activityUrl(config.jim.externalUrl, progress.activityId),
-    })),
-    queue: queueOf(snapshot),
-    schedules: (readings.schedules ?? []).map((schedule): ScheduleView => ({
-      name: schedule.name,
-      enabled: schedule.enabled,
-      nextMs: schedule.nextRun === null ? null : schedule.nextRun / MICROS_PER_MILLI,
-      lastStatus: schedule.lastExecution?.status ?? null,
-      inProgress: schedule.inProgressSince !== null,
-    })),
-    exporter: {
-      caughtUp: seen.caughtUp,
-      openActivities: ledger.open.size,
-      labelSets: ledger.labels.runs.size,
-      maxLabelSets: config.poll.maxLabelSets,
-      requestsPerMinute: config.jim.requestsPerMinute,
-      storage:
-        config.storage.path === null
-          ? 'kept in memory only: a restart begins anew'
-          : 'kept in one file',
-      stateBytes: snapshot.stateSizeBytes,
-      alertsFiring: [...ledger.alerts.values()].filter(({ resolvedAtMs }) => resolvedAtMs === null)
-        .length,
-    },
+    warnings: warningsOf(source),
+    runProfiles: runProfilesOf(ledger, config, nowMs),
+    progress: progressOf(snapshot, config),
+    queue: readings.workerTasks && tallyOf(readings.workerTasks.map(({ status }) => status)),
+    schedules: readings.schedules && readings.schedules.map(scheduleOf),
+    exporter: exporterOf(source),
   };
 }
 
-function runProfileOf(
+/** Each says what is wrong and what to do; none repeats the headline. */
+function warningsOf({ snapshot, seen, config, collectors, ...source }: PageSource): string[] {
+  const { ledger, nowMs } = snapshot;
+  const { labels, lastHistoryGapMs } = ledger;
+  const offset = Math.round(Math.abs(seen.clockOffsetSeconds ?? 0));
+  const failing = collectors.filter(({ state }) => state === 'failing').map(({ name }) => name);
+  const warnings: readonly (readonly [boolean, string])[] = [
+    [seen.failure === 'unauthorized', 'JIM refuses the API key: check jim.api_key_file.'],
+    [seen.failure === 'forbidden', 'The API key lacks the role Administrator in JIM.'],
+    [
+      seen.failure === 'rate_limited',
+      'JIM limits the requests of this key: lower jim.requests_per_minute, or give us a key of our own.',
+    ],
+    [
+      seen.failure === 'storage',
+      'The state file cannot be written: nothing more is counted until it can.',
+    ],
+    [source.reloadFailed, 'The configuration on disk is bad: the one before is still in use.'],
+    [
+      offset > MAX_CLOCK_OFFSET_SECONDS,
+      `The clocks of JIM and of this machine differ by ${offset} s.`,
+    ],
+    [
+      lastHistoryGapMs !== null && nowMs - lastHistoryGapMs < DAY_MS,
+      'In the last 24 hours JIM deleted Activities before they could be read: they are not counted.',
+    ],
+    [
+      labels.folded.size > 0,
+      `Names beyond poll.max_label_sets (${labels.limit}) are counted as (other).`,
+    ],
+    [failing.length > 0, `Collectors fail, and their metrics grow old: ${failing.join(', ')}.`],
+    [
+      config.storage.path === null,
+      'The state is in memory only: a restart forgets what was counted (storage.path).',
+    ],
+    [
+      config.jim.tls.insecureSkipVerify,
+      'JIM’s certificate is not verified: whoever stands between can read the API key.',
+    ],
+  ];
+  return warnings.filter(([applies]) => applies).map(([, sentence]) => sentence);
+}
+
+/** Every run profile that is known: counted, listed by the inventory, or running for the first time. */
+function runProfilesOf(ledger: Ledger, config: Config, nowMs: number): readonly RunProfileView[] {
+  const running = runningOf(ledger).map(({ run }) => run);
+  const firstTime = new Map(running.map((run) => [runKey(run), run]));
+  for (const key of ledger.runs.keys()) firstTime.delete(key);
+  const unknown = Array.from(firstTime.values(), (labels) => ({ labels, account: null }));
+  const known = Array.from(ledger.runs.values(), (account) => ({
+    labels: account.labels,
+    account,
+  }));
+  return [...known, ...unknown]
+    .filter(({ labels }) => labels.runProfile !== OTHER)
+    .map(({ labels, account }): RunProfileView => ({
+      ...namesOf(labels),
+      runType: labels.runType,
+      last: account?.last ? lastRunOf(account, account.last, config) : null,
+      failuresInARow: account === null ? 0 : consecutiveFailures(account),
+      earlierFailure: account === null ? null : earlierFailureOf(account, config, nowMs),
+      inProgress: running.filter((run) => runKey(run) === runKey(labels)).length,
+    }));
+}
+
+function lastRunOf({ lastFailure }: RunAccount, last: LastRun, config: Config): LastRunView {
+  return {
+    status: last.status,
+    endedMs: last.end / MICROS_PER_MILLI,
+    durationSeconds: last.duration === null ? null : secondsOf(last.duration),
+    outcomes: OUTCOMES.map((word) => ({ word, count: last.outcomes[word] ?? 0 })).filter(
+      ({ count }) => count > 0,
+    ),
+    errors: last.errors,
+    errorTypes: Object.entries(last.errorsByType ?? {}).map(([word, count]) => ({ word, count })),
+    cause: lastFailure?.id === last.id ? lastFailure.cause : null,
+    link: activityUrl(config.jim.externalUrl, last.id),
+  };
+}
+
+/** What failed last night shows in the morning, even if it has succeeded since. */
+function earlierFailureOf(
   account: RunAccount,
-  ledger: Ledger,
   config: Config,
-): readonly RunProfileView[] {
-  const { last, labels, lastFailure } = account;
-  if (last === null) return [];
-  const key = runKey(labels);
-  const inProgress = [...ledger.open.values()].filter(
-    ({ run, sighting, orphaned }) =>
-      run !== null && sighting === null && !orphaned && runKey(run) === key,
-  );
+  nowMs: number,
+): RunProfileView['earlierFailure'] {
+  if (consecutiveFailures(account) > 0) return null;
+  const counted = { ...account.published.exemplars, ...account.held.exemplars };
+  const failures = (['FailedWithError', 'CompleteWithError'] as const).flatMap((status) => {
+    const exemplar = counted[status];
+    if (exemplar === undefined || nowMs - exemplar.atMs > DAY_MS) return [];
+    const link = activityUrl(config.jim.externalUrl, exemplar.activityId);
+    return [{ status, countedMs: exemplar.atMs, link }];
+  });
+  return failures.toSorted((a, b) => b.countedMs - a.countedMs)[0] ?? null;
+}
+
+function progressOf({ ledger, readings }: Snapshot, config: Config): readonly ProgressView[] {
+  const told = new Map(readings.progress?.map((progress) => [progress.activityId, progress]));
+  return runningOf(ledger).map(({ id, run, status, executed }): ProgressView => ({
+    ...namesOf(run),
+    status,
+    startedMs: executed === null ? null : executed / MICROS_PER_MILLI,
+    objects: objectsOf(told.get(id)),
+    link: activityUrl(config.jim.externalUrl, id),
+  }));
+}
+
+function objectsOf(progress: RunProgress | undefined): ProgressView['objects'] {
+  if (progress === undefined) return null;
+  return {
+    processed: progress.objectsProcessed,
+    toProcess: progress.objectsToProcess,
+    percent: progress.percentComplete,
+    remainingSeconds: progress.estimatedSecondsRemaining,
+  };
+}
+
+/** Runs that JIM has not finished; orphans are none any more. */
+function runningOf({ open }: Ledger): readonly (Open & { id: string; run: RunLabels })[] {
+  return [...open].flatMap(([id, activity]) => {
+    const { run, sighting, orphaned } = activity;
+    return run === null || sighting !== null || orphaned ? [] : [{ ...activity, id, run }];
+  });
+}
+
+function scheduleOf(
+  schedule: NonNullable<Snapshot['readings']['schedules']>[number],
+): ScheduleView {
+  return {
+    name: schedule.name,
+    enabled: schedule.enabled,
+    nextMs: schedule.nextRun === null ? null : schedule.nextRun / MICROS_PER_MILLI,
+    lastMs: schedule.lastRun === null ? null : schedule.lastRun / MICROS_PER_MILLI,
+    lastStatus: schedule.lastExecution?.status ?? null,
+    inProgress: schedule.inProgressSince !== null,
+  };
+}
+
+function exporterOf(source: PageSource): ExporterView {
+  const { snapshot, seen, config } = source;
+  const { ledger, poll, build } = snapshot;
+  return {
+    version: build.version,
+    lastPollMs: poll.lastPollMs,
+    pollIntervalSeconds: poll.intervalSeconds,
+    caughtUp: seen.caughtUp,
+    abilities: abilitiesOf(seen.dialect),
+    collectors: source.collectors,
+    openActivities: ledger.open.size,
+    labelSets: ledger.labels.runs.size,
+    maxLabelSets: config.poll.maxLabelSets,
+    requestsLastMinute: source.requestsLastMinute,
+    requestsPerMinute: config.jim.requestsPerMinute,
+    stateBytes: config.storage.path === null ? null : snapshot.stateSizeBytes,
+    alertmanagers: config.alerting.alertmanagers.length,
+    alertsFiring: [...ledger.alerts.values()].filter(({ resolvedAtMs }) => resolvedAtMs === null)
+      .length,
+  };
+}
+
+function abilitiesOf(dialect: Dialect | null): ExporterView['abilities'] {
+  if (dialect === null) return [];
   return [
-    {
-      connectedSystem: labels.connectedSystem,
-      runProfile: labels.runProfile,
-      status: last.status,
-      endedMs: last.end / MICROS_PER_MILLI,
-      durationSeconds: last.duration === null ? null : last.duration / MICROS_PER_MILLI / 1_000,
-      objects: OUTCOMES.flatMap((outcome) => {
-        const count = last.outcomes[outcome] ?? 0;
-        return count === 0 ? [] : [{ outcome, count }];
-      }),
-      errors: last.errors,
-      errorTypes: Object.entries(last.errorsByType ?? {}).map(([type, count]) => ({ type, count })),
-      cause: lastFailure?.id === last.id ? lastFailure.cause : null,
-      failuresInARow: consecutiveFailures(account),
-      inProgress: inProgress.length,
-      link: activityUrl(config.jim.externalUrl, last.id),
-    },
+    { name: 'rows by time and status', has: dialect.filters },
+    { name: 'the worker’s queue', has: dialect.hasWorkerTasks },
+    { name: 'progress', has: dialect.hasProgress },
+    { name: 'run statistics', has: dialect.hasRunStats },
+    { name: 'sign-ins', has: dialect.hasAuthentication },
   ];
 }
 
-function queueOf({ readings }: Snapshot): PageView['queue'] {
-  if (readings.workerTasks === null) return null;
-  const counts = new Map<string, number>();
-  for (const { status } of readings.workerTasks) counts.set(status, (counts.get(status) ?? 0) + 1);
-  return Array.from(counts, ([status, count]) => ({ status, count }));
+function namesOf({ connectedSystem, runProfile }: RunLabels): {
+  readonly connectedSystem: string;
+  readonly runProfile: string;
+} {
+  return { connectedSystem, runProfile };
 }
 
-function abilitiesOf(dialect: Dialect | null): string {
-  if (dialect === null) return 'not known yet';
-  const abilities = [
-    dialect.filters ? 'filtering by time' : 'no filters by time',
-    dialect.hasWorkerTasks ? 'the worker’s queue' : null,
-    dialect.hasProgress ? 'live progress' : null,
-    dialect.hasRunStats ? 'run statistics and error types' : null,
-    dialect.hasAuthentication ? 'sign-ins' : null,
-  ];
-  return abilities.filter((ability) => ability !== null).join(', ');
+function tallyOf(words: readonly string[]): readonly Count[] {
+  return Array.from(new Set(words), (word) => ({
+    word,
+    count: words.filter((other) => other === word).length,
+  }));
+}
+
+function secondsOf(duration: Micros): number {
+  return duration / MICROS_PER_MILLI / 1_000;
 }

@@ -36,6 +36,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'app-settings.ts',
     'timetable.ts',
     'page-view.ts',
+    'request-meter.ts',
   ],
   // What each part of the app takes from the configuration, and when each has its turn.
   'app-settings.ts': ['jim/activity.ts'],
@@ -84,9 +85,9 @@ const PURE = [
 const CLOCKS = /^src\/(surroundings|log|build-stamp|app|main|demo\/demo)\.ts$/;
 const CLOCK_READING = /\bDate\.now\b|\bnew Date\(\)|\bperformance\.now\b|\bMath\.random\b/;
 
-/** Timers that a clock argument cannot stand for: sockets, the process itself, giving way to the event loop. */
+/** Timers that a clock argument cannot stand for: sockets, the process itself, giving way to the event loop; a script for browsers. */
 const TIMERS =
-  /^src\/(surroundings|app|main|scheduler|http|web\/(server|protocols|request-listener)|ledger\/lock|metrics\/publication|demo\/(demo|transport|server))\.ts$/;
+  /^src\/(surroundings|app|main|scheduler|http|web\/(page-look|server|protocols|request-listener)|ledger\/lock|metrics\/publication|demo\/(demo|transport|server))\.ts$/;
 const TIMER = /\bset(Timeout|Interval|Immediate)\b/;
 
 /** `error-types.ts` names its subject, `types.ts` and `string-utils.ts` do not. */

@@ -1,358 +1,424 @@
 /**
- * The status page: what a person wants to know in five seconds. A pure function from values to HTML; hono escapes
- * whatever comes from JIM. No script, no image, no text that JIM's people wrote but names of systems and profiles.
+ * The status page: what a person wants to know in five seconds. A pure function from values to HTML; hono
+ * escapes whatever comes from JIM.
  */
-import { createHash } from 'node:crypto';
 import { html, raw } from 'hono/html';
-
-export interface PageView {
-  readonly version: string;
-  readonly nowMs: number;
-  readonly telemetryPath: string;
-  readonly jim: {
-    /** Null before the first poll has ended. */
-    readonly up: boolean | null;
-    readonly version: string | null;
-    /** A closed word; null while polls succeed. */
-    readonly failure: string | null;
-    readonly lastSuccessfulPollMs: number | null;
-    readonly ready: boolean | null;
-    readonly maintenance: boolean | null;
-    readonly url: string;
-    /** What this version allows, in words. */
-    readonly abilities: string;
-  };
-  readonly runProfiles: readonly RunProfileView[];
-  readonly progress: readonly ProgressView[];
-  /** Tasks of the worker by status; null where this JIM does not tell. */
-  readonly queue: readonly { readonly status: string; readonly count: number }[] | null;
-  readonly schedules: readonly ScheduleView[];
-  readonly exporter: {
-    readonly caughtUp: boolean;
-    readonly openActivities: number;
-    readonly labelSets: number;
-    readonly maxLabelSets: number;
-    readonly requestsPerMinute: number;
-    readonly storage: string;
-    readonly stateBytes: number;
-    readonly alertsFiring: number;
-  };
-}
-
-export interface RunProfileView {
-  readonly connectedSystem: string;
-  readonly runProfile: string;
-  readonly status: string;
-  readonly endedMs: number;
-  readonly durationSeconds: number | null;
-  readonly objects: readonly { readonly outcome: string; readonly count: number }[];
-  readonly errors: number;
-  readonly errorTypes: readonly { readonly type: string; readonly count: number }[];
-  readonly cause: string | null;
-  readonly failuresInARow: number;
-  readonly inProgress: number;
-  readonly link: string;
-}
-
-export interface ProgressView {
-  readonly connectedSystem: string;
-  readonly runProfile: string;
-  readonly percent: number | null;
-  readonly objects: string;
-  readonly remainingSeconds: number | null;
-  readonly link: string;
-}
-
-export interface ScheduleView {
-  readonly name: string;
-  readonly enabled: boolean;
-  readonly nextMs: number | null;
-  readonly lastStatus: string | null;
-  readonly inProgress: boolean;
-}
-
-export interface RenderedPage {
-  readonly html: string;
-  readonly contentSecurityPolicy: string;
-}
-
-/** Seconds between two loads of the page by itself. */
-const REFRESH_SECONDS = 15;
-
-const STYLE = `:root{color-scheme:light dark;--ink:#1b1f24;--soft:#4d5761;--back:#fff;--card:#f4f6f8;--line:#cfd6dd;--good:#12662c;--warn:#7a4d00;--bad:#a8201a;--link:#0b5394}
-@media(prefers-color-scheme:dark){:root{--ink:#e8ebee;--soft:#b3bcc5;--back:#14171a;--card:#1e2328;--line:#3a424a;--good:#74d68f;--warn:#ffc766;--bad:#ff8f88;--link:#8cc4ff}}
-*{box-sizing:border-box}body{margin:0 auto;max-width:76rem;padding:1rem;font:16px/1.45 system-ui,sans-serif;color:var(--ink);background:var(--back)}
-a{color:var(--link)}h1{font-size:1.35rem;margin:0}h2{font-size:1.1rem;margin:1.6rem 0 .5rem}p{margin:.3rem 0}.soft{color:var(--soft)}
-.head{padding:.8rem 1rem;border:1px solid var(--line);border-left:.5rem solid currentColor;border-radius:.4rem;background:var(--card)}
-.good{color:var(--good)}.warn{color:var(--warn)}.bad{color:var(--bad)}.head p,.head h1{color:var(--ink)}.state{font-weight:600;white-space:nowrap}
-.scroll{overflow-x:auto}table{border-collapse:collapse;width:100%}th,td{text-align:left;vertical-align:top;padding:.4rem .6rem;border-bottom:1px solid var(--line)}th{font-size:.85rem;color:var(--soft)}td.n{text-align:right;font-variant-numeric:tabular-nums}
-dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1rem;margin:0}dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}progress{width:100%;max-width:16rem;height:.9rem}
-@media(max-width:42rem){thead{position:absolute;clip-path:inset(50%);width:1px;height:1px;overflow:hidden}tr{display:block;border:1px solid var(--line);border-radius:.4rem;margin:0 0 .7rem;padding:.3rem}td{display:grid;grid-template-columns:8rem 1fr;border:0;padding:.15rem .4rem}td.n{text-align:left}td::before{content:attr(data-label);color:var(--soft)}dl{grid-template-columns:1fr}dd{margin-bottom:.4rem}}`;
-
-const POLICY = `default-src 'none'; style-src 'sha256-${createHash('sha256').update(STYLE).digest('base64')}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
-
-/** One piece: white space inside the element would change the hash that the policy names. */
-const STYLE_ELEMENT = raw(`<style>${STYLE}</style>`);
+import { CONTENT_SECURITY_POLICY, REFRESH_SECONDS, SCRIPT, STYLE } from './page-look.ts';
+import type {
+  Count,
+  ExporterView,
+  LastRunView,
+  PageView,
+  ProgressView,
+  RunProfileView,
+  ScheduleView,
+} from './page-view.ts';
+import type { Look } from './page-words.ts';
+import { ago, duration, lookOf, moment, number, plural, spaced, until } from './page-words.ts';
+import type { Page } from './routes.ts';
 
 type Markup = ReturnType<typeof html>;
 
-export function renderPage(view: PageView): RenderedPage {
-  const { jim } = view;
+const NOTHING = html``;
+/** In one piece: white space inside the elements would change the hashes that the policy names. */
+const STYLE_ELEMENT = raw(`<style>${STYLE}</style>`);
+const SCRIPT_ELEMENT = raw(`<script type="module">${SCRIPT}</script>`);
+
+export function renderPage(view: PageView): Page {
   const page = html`<!doctype html>
-    <html lang="en">
+    <html lang="en" data-version="${view.exporter.version}">
       <head>
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <meta http-equiv="refresh" content="${REFRESH_SECONDS}" />
+        <noscript><meta http-equiv="refresh" content="${REFRESH_SECONDS}" /></noscript>
         <title>${titleOf(view)}</title>
         ${STYLE_ELEMENT}
       </head>
       <body>
-        <header class="head ${jim.up ? 'good' : 'bad'}">
-          <h1>jim-exporter</h1>
-          <p><strong>${headline(view)}</strong></p>
-          <p class="soft">
-            Watches <a href="${jim.url}">JIM</a> for Prometheus:
-            <a href=".${view.telemetryPath}">metrics</a>, <a href="./-/healthy">healthy</a>,
-            <a href="./-/ready">ready</a>.
-          </p>
-        </header>
-        <main>
-          <h2>Run profiles</h2>
-          ${runProfiles(view)}
-          ${
-            view.progress.length === 0
-              ? ''
-              : html`<h2>In progress</h2>
-                  ${progress(view)}`
-          }
-          ${
-            view.schedules.length === 0
-              ? ''
-              : html`<h2>Schedules</h2>
-                  ${schedules(view)}`
-          }
-          <h2>Queue and exporter</h2>
-          ${exporter(view)}
-        </main>
+        <div id="view">
+          ${headline(view)}
+          <main>
+            ${warnings(view)} ${runProfiles(view)} ${progress(view)} ${schedules(view)}
+            ${queue(view)} ${exporter(view)}
+          </main>
+        </div>
+        <footer>
+          <label hidden
+            ><input type="checkbox" id="auto" checked /> renew every ${REFRESH_SECONDS} s</label
+          >
+          <a href=".${view.telemetryPath}">Metrics</a>
+          <a href="./-/healthy">Healthy</a>
+          <a href="./-/ready">Ready</a>
+          <strong id="lost" class="bad" role="alert" hidden
+            >jim-exporter does not answer: what you see is old.</strong
+          >
+          <p id="told" class="only-heard" role="status"></p>
+        </footer>
+        ${SCRIPT_ELEMENT}
       </body>
     </html>`;
   // hono would promise the text if a part of it were a promise; none is.
   if (page instanceof Promise) throw new TypeError('a part of the page is a promise');
-  return { html: page.toString(), contentSecurityPolicy: POLICY };
+  return { html: page.toString(), contentSecurityPolicy: CONTENT_SECURITY_POLICY };
 }
 
-function titleOf({ jim, runProfiles: profiles }: PageView): string {
-  const failing = profiles.filter(({ failuresInARow }) => failuresInARow > 0).length;
-  if (jim.up === false) return 'JIM does not answer – jim-exporter';
-  return failing === 0 ? 'JIM – jim-exporter' : `${failing} failing – jim-exporter`;
+/** Read in the row of a browser's tabs, and aloud when it changes. */
+function titleOf(view: PageView): string {
+  const { shape, sentence } = stateOf(view);
+  return `${shape} ${sentence} – jim-exporter`;
 }
 
-function headline({ jim, nowMs }: PageView): string {
+function headline(view: PageView): Markup {
+  const { jim, nowMs } = view;
+  const { className, shape, sentence } = stateOf(view);
   const age =
     jim.lastSuccessfulPollMs === null
-      ? 'never read'
-      : `data ${ago(nowMs, jim.lastSuccessfulPollMs)}`;
-  if (!jim.up)
-    return `✗ JIM does not answer${jim.failure === null ? '' : ` (${jim.failure})`}; ${age}.`;
+      ? 'Nothing has been read yet.'
+      : `Read ${ago(nowMs, jim.lastSuccessfulPollMs)}${jim.up === true ? '' : '; what follows is from then'}.`;
+  return html`<header class="head ${className}">
+    <h1><span aria-hidden="true">${shape}</span> ${sentence}</h1>
+    <p>${age} <a href="${jim.url}">Open JIM</a></p>
+    ${tally(view)}
+  </header>`;
+}
+
+function stateOf({ jim, warnings: { length }, runProfiles: profiles }: PageView): Look & {
+  readonly sentence: string;
+} {
+  const name = jim.version === null ? 'JIM' : `JIM ${jim.version}`;
+  const failing = profiles.filter((profile) => standingOf(profile) === 'failing').length;
+  if (jim.up === null)
+    return { className: 'none', shape: '…', sentence: 'JIM is asked for the first time' };
+  if (!jim.up) {
+    const why = jim.failure === null ? '' : ` (${spaced(jim.failure)})`;
+    return { className: 'bad', shape: '✗', sentence: `${name} does not answer us${why}` };
+  }
   const mode =
-    jim.maintenance === true ? ', in maintenance mode' : jim.ready === false ? ', not ready' : '';
-  return `✓ JIM ${jim.version ?? ''} answers${mode}; ${age}.`;
+    jim.maintenance === true
+      ? ', in maintenance mode'
+      : jim.ready === false
+        ? ', but is not ready'
+        : '';
+  if (failing > 0) {
+    const fails = plural(failing, 'run profile fails', 'run profiles fail');
+    return { className: 'bad', shape: '✗', sentence: `${name} answers${mode}; ${fails}` };
+  }
+  return mode !== '' || length > 0
+    ? { className: 'warn', shape: '▲', sentence: `${name} answers${mode}` }
+    : { className: 'good', shape: '✓', sentence: `${name} answers` };
 }
 
-function runProfiles({ runProfiles: profiles, nowMs }: PageView): Markup {
-  if (profiles.length === 0) return html`<p>No run is known yet.</p>`;
-  const worstFirst = profiles.toSorted(
-    (a, b) =>
-      severityOf(b) - severityOf(a) || b.failuresInARow - a.failuresInARow || b.endedMs - a.endedMs,
-  );
-  return html`<div class="scroll">
-    <table>
-      <thead>
-        <tr>
-          <th scope="col">Connected system</th>
-          <th scope="col">Run profile</th>
-          <th scope="col">Last run</th>
-          <th scope="col">Ended</th>
-          <th scope="col">Took</th>
-          <th scope="col">Objects</th>
-          <th scope="col">Errors</th>
-          <th scope="col">Failures in a row</th>
-        </tr>
-      </thead>
-      <tbody>
-        ${worstFirst.map((run) => runProfile(run, nowMs))}
-      </tbody>
-    </table>
-  </div>`;
+function warnings({ warnings: sentences }: PageView): Markup {
+  if (sentences.length === 0) return NOTHING;
+  return html`<section class="warnings warn" aria-labelledby="warnings">
+    <h2 id="warnings" class="only-heard">Warnings</h2>
+    <ul>
+      ${sentences.map((sentence) => html`<li><span aria-hidden="true">▲</span> ${sentence}</li>`)}
+    </ul>
+  </section>`;
 }
 
-function runProfile(run: RunProfileView, nowMs: number): Markup {
-  const { className, shape } = lookOf(run.status);
-  const objects = run.objects.map(({ outcome, count }) => `${number(count)} ${outcome}`).join(', ');
-  const types = run.errorTypes.map(({ type, count }) => `${number(count)} ${type}`).join(', ');
-  return html`<tr>
-    <td data-label="Connected system">${run.connectedSystem}</td>
-    <td data-label="Run profile">
-      ${run.runProfile}${run.inProgress > 0 ? html` <span class="soft">(${run.inProgress} in progress)</span>` : ''}
-    </td>
-    <td data-label="Last run">
-      <span
-        ><a class="state ${className}" href="${run.link}">${shape} ${run.status}</a
-        >${run.cause === null ? '' : html`<br /><span class="soft">${run.cause.replaceAll('_', ' ')}</span>`}</span
-      >
-    </td>
-    <td data-label="Ended">
-      <time datetime="${new Date(run.endedMs).toISOString()}">${ago(nowMs, run.endedMs)}</time>
-    </td>
-    <td class="n" data-label="Took">
-      ${run.durationSeconds === null ? '–' : duration(run.durationSeconds)}
-    </td>
-    <td data-label="Objects">${objects === '' ? '–' : objects}</td>
-    <td data-label="Errors">
-      <span
-        >${run.errors === 0 ? '0' : html`<strong>${number(run.errors)}</strong>${types === '' ? '' : html`<br /><span class="soft">${types}</span>`}`}</span
-      >
-    </td>
-    <td class="n" data-label="Failures in a row">${run.failuresInARow}</td>
-  </tr> `;
-}
+/** Where a run profile stands: the worst first, as in the table. */
+const STANDINGS = {
+  failing: { className: 'bad', shape: '✗', words: 'failing' },
+  warning: { className: 'warn', shape: '▲', words: 'with warnings' },
+  cancelled: { className: 'none', shape: '■', words: 'cancelled' },
+  recovered: { className: 'good', shape: '✓', words: 'complete again after a failure' },
+  complete: { className: 'good', shape: '✓', words: 'complete' },
+  neverRun: { className: 'none', shape: '–', words: 'never run' },
+} as const satisfies Record<string, Look & { readonly words: string }>;
+type Standing = keyof typeof STANDINGS;
+const WORST_FIRST = Object.keys(STANDINGS);
 
-function progress({ progress: running }: PageView): Markup {
-  return html`<div class="scroll">
-    <table>
-      <thead>
-        <tr>
-          <th scope="col">Connected system</th>
-          <th scope="col">Run profile</th>
-          <th scope="col">Progress</th>
-          <th scope="col">Remaining</th>
-        </tr>
-      </thead>
-      <tbody>
-        ${running.map(
-          (run) =>
-            html`<tr>
-              <td data-label="Connected system">${run.connectedSystem}</td>
-              <td data-label="Run profile"><a href="${run.link}">${run.runProfile}</a></td>
-              <td data-label="Progress">
-                <span
-                  >${run.percent === null ? html`<progress aria-label="progress of ${run.runProfile}"></progress>` : html`<progress aria-label="progress of ${run.runProfile}" max="100" value="${run.percent}"></progress> ${run.percent} %`}<br /><span
-                    class="soft"
-                    >${run.objects}</span
-                  ></span
-                >
-              </td>
-              <td class="n" data-label="Remaining">
-                ${run.remainingSeconds === null ? '–' : duration(run.remainingSeconds)}
-              </td>
-            </tr> `,
-        )}
-      </tbody>
-    </table>
-  </div>`;
-}
-
-function schedules({ schedules: all, nowMs }: PageView): Markup {
-  return html`<div class="scroll">
-    <table>
-      <thead>
-        <tr>
-          <th scope="col">Schedule</th>
-          <th scope="col">Last execution</th>
-          <th scope="col">Next</th>
-        </tr>
-      </thead>
-      <tbody>
-        ${all.map((schedule) => {
-          const { className, shape } = lookOf(schedule.lastStatus ?? '');
-          return html`<tr>
-            <td data-label="Schedule">
-              ${schedule.name}${schedule.enabled ? '' : html` <span class="soft">(disabled)</span>`}
-            </td>
-            <td data-label="Last execution">
-              <span class="state ${className}"
-                >${schedule.lastStatus === null ? '–' : `${shape} ${schedule.lastStatus}`}</span
-              >${schedule.inProgress ? ' (one in progress)' : ''}
-            </td>
-            <td data-label="Next">
-              ${schedule.nextMs === null || !schedule.enabled ? '–' : until(nowMs, schedule.nextMs)}
-            </td>
-          </tr> `;
-        })}
-      </tbody>
-    </table>
-  </div>`;
-}
-
-function exporter({ exporter: own, queue, jim, version }: PageView): Markup {
-  const tasks =
-    queue === null
-      ? 'not told by this JIM'
-      : queue.map(({ status, count }) => `${count} ${status}`).join(', ');
-  return html`<dl>
-    <dt>Worker’s queue</dt>
-    <dd>${tasks === '' ? 'empty' : tasks}</dd>
-    <dt>jim-exporter</dt>
-    <dd>${version}</dd>
-    <dt>JIM’s version allows</dt>
-    <dd>${jim.abilities}</dd>
-    <dt>Reading</dt>
-    <dd>
-      ${own.caughtUp ? 'caught up' : 'still catching up'}; ${own.openActivities} Activities followed
-      until they end
-    </dd>
-    <dt>Run profiles with series</dt>
-    <dd>${own.labelSets} of at most ${own.maxLabelSets}</dd>
-    <dt>Requests to JIM</dt>
-    <dd>at most ${own.requestsPerMinute} a minute</dd>
-    <dt>State</dt>
-    <dd>
-      ${own.storage}${own.stateBytes === 0 ? '' : `, ${number(Math.ceil(own.stateBytes / 1024))} KiB`}
-    </dd>
-    <dt>Alerts held firing</dt>
-    <dd>${own.alertsFiring}</dd>
-  </dl>`;
-}
-
-/** A word, a colour and a shape: readable without any one of them. */
-function lookOf(status: string): { readonly className: string; readonly shape: string } {
-  switch (status) {
-    case 'Complete':
-      return { className: 'good', shape: '✓' };
-    case 'CompleteWithWarning':
-      return { className: 'warn', shape: '▲' };
-    case 'CompleteWithError':
-    case 'FailedWithError':
-    case 'Failed':
-      return { className: 'bad', shape: '✗' };
-    default:
-      return { className: 'soft', shape: '■' };
+function standingOf({ last, failuresInARow, earlierFailure }: RunProfileView): Standing {
+  if (failuresInARow > 0) return 'failing';
+  if (last === null) return 'neverRun';
+  switch (lookOf(last.status).className) {
+    case 'bad':
+      return 'failing';
+    case 'warn':
+      return 'warning';
+    case 'none':
+      return 'cancelled';
+    case 'good':
+      return earlierFailure === null ? 'complete' : 'recovered';
   }
 }
 
-function severityOf({ status, failuresInARow }: RunProfileView): number {
-  if (failuresInARow > 0) return 3;
-  return status === 'CompleteWithWarning' ? 2 : status === 'Cancelled' ? 1 : 0;
+/** The whole table in one line. */
+function tally({ runProfiles: profiles }: PageView): Markup {
+  const standings = profiles.map(standingOf);
+  return html`<ul class="tally" aria-label="Run profiles">
+    ${Object.entries(STANDINGS).map(([standing, { className, shape, words }]) => {
+      const { length } = standings.filter((other) => other === standing);
+      return length === 0
+        ? ''
+        : html`<li class="state ${className}">
+            <span aria-hidden="true">${shape}</span> ${number(length)} ${words}
+          </li>`;
+    })}
+  </ul>`;
 }
 
-function number(value: number): string {
-  return value.toLocaleString('en-GB');
+function runProfiles({ runProfiles: profiles, nowMs, jimNowMs }: PageView): Markup {
+  const rank = (profile: RunProfileView): number => WORST_FIRST.indexOf(standingOf(profile));
+  const worstFirst = profiles.toSorted(
+    (a, b) =>
+      rank(a) - rank(b) ||
+      (b.last?.endedMs ?? 0) - (a.last?.endedMs ?? 0) ||
+      a.connectedSystem.localeCompare(b.connectedSystem, 'en') ||
+      a.runProfile.localeCompare(b.runProfile, 'en'),
+  );
+  return html`<section aria-labelledby="run-profiles">
+    <h2 id="run-profiles">Run profiles</h2>
+    ${
+      profiles.length === 0
+        ? html`<p class="soft">None is known yet.</p>`
+        : html`<table role="table">
+            ${columns([
+              'Connected system, run profile',
+              'Last run',
+              'Ended',
+              '#Took',
+              'Objects',
+              'Errors',
+              '#Failed in a row',
+            ])}
+            <tbody role="rowgroup">
+              ${worstFirst.map((profile) => runProfile(profile, { nowMs, jimNowMs }))}
+            </tbody>
+          </table>`
+    }
+  </section>`;
 }
 
-function ago(nowMs: number, atMs: number): string {
-  return `${duration(Math.max(0, (nowMs - atMs) / 1_000))} ago`;
+interface Clocks {
+  readonly nowMs: number;
+  readonly jimNowMs: number;
 }
 
-function until(nowMs: number, atMs: number): string {
-  return atMs <= nowMs ? 'due' : `in ${duration((atMs - nowMs) / 1_000)}`;
+function runProfile(profile: RunProfileView, clocks: Clocks): Markup {
+  const { last, failuresInARow, inProgress } = profile;
+  return html`<tr role="row">
+    <th role="rowheader" scope="row">
+      <strong>${profile.connectedSystem}</strong> ${profile.runProfile}
+      ${inProgress === 0 ? '' : html`<a class="sub" href="#in-progress">▶ ${inProgress} in progress</a>`}
+    </th>
+    ${last === null ? neverRun() : lastRun(last, profile.earlierFailure, clocks)}
+    ${cell('Failed in a row', failuresInARow === 0 ? null : html`<strong>${number(failuresInARow)}</strong>`, 'n')}
+  </tr>`;
 }
 
-function duration(seconds: number): string {
-  if (seconds < 1) return `${Math.round(seconds * 1_000)} ms`;
-  if (seconds < 90) return `${Math.round(seconds)} s`;
-  if (seconds < 5_400) return `${Math.round(seconds / 60)} min`;
-  return seconds < 172_800
-    ? `${Math.round(seconds / 3_600)} h`
-    : `${Math.round(seconds / 86_400)} days`;
+function lastRun(
+  run: LastRunView,
+  earlier: RunProfileView['earlierFailure'],
+  { nowMs, jimNowMs }: Clocks,
+): Markup {
+  const state = html`<span>
+    ${status(run.status, run.link)}
+    ${run.cause === null ? '' : html`<span class="sub">${spaced(run.cause)}</span>`}
+    ${
+      earlier === null
+        ? ''
+        : html`<a class="sub" href="${earlier.link}"
+            >✗ ${earlier.status} before, counted ${ago(nowMs, earlier.countedMs)}</a
+          >`
+    }
+  </span>`;
+  const errors = html`<span
+    ><strong>${number(run.errors)}</strong> <span class="sub">${counts(run.errorTypes)}</span></span
+  >`;
+  return html`${cell('Last run', state)}
+  ${cell('Ended', when(run.endedMs, ago(jimNowMs, run.endedMs)))}
+  ${cell('Took', run.durationSeconds === null ? null : html`${duration(run.durationSeconds)}`, 'n')}
+  ${cell('Objects', run.outcomes.length === 0 ? null : counts(run.outcomes))}
+  ${cell('Errors', run.errors === 0 ? null : errors)}`;
+}
+
+function neverRun(): Markup {
+  return html`${cell('Last run', html`<span class="soft">no run is known</span>`)}
+  ${cell('Ended', null)} ${cell('Took', null, 'n')} ${cell('Objects', null)} ${cell('Errors', null)}`;
+}
+
+function progress({ progress: running, jimNowMs }: PageView): Markup {
+  if (running.length === 0) return NOTHING;
+  return html`<section aria-labelledby="in-progress">
+    <h2 id="in-progress">In progress</h2>
+    <table role="table">
+      ${columns(['Connected system, run profile', 'Status', '#Since', 'Progress', '#Remaining'])}
+      <tbody role="rowgroup">
+        ${running.map((run) => runInProgress(run, jimNowMs))}
+      </tbody>
+    </table>
+  </section>`;
+}
+
+function runInProgress(run: ProgressView, jimNowMs: number): Markup {
+  const { objects, startedMs } = run;
+  const remaining = objects?.remainingSeconds ?? null;
+  return html`<tr role="row">
+    <th role="rowheader" scope="row"><strong>${run.connectedSystem}</strong> ${run.runProfile}</th>
+    ${cell('Status', status(run.status, run.link, { className: 'none', shape: '▶' }))}
+    ${cell('Since', startedMs === null ? null : html`${duration(Math.max(1, (jimNowMs - startedMs) / 1_000))}`, 'n')}
+    ${cell('Progress', objects === null ? null : progressBar(run, objects), 'wide')}
+    ${cell('Remaining', remaining === null ? null : html`${duration(remaining)}`, 'n')}
+  </tr>`;
+}
+
+function progressBar(
+  { connectedSystem, runProfile: name }: ProgressView,
+  { processed, toProcess, percent }: NonNullable<ProgressView['objects']>,
+): Markup {
+  const label = `Progress of ${name} of ${connectedSystem}`;
+  const bar =
+    percent === null
+      ? html`<progress aria-label="${label}"></progress>`
+      : html`<progress aria-label="${label}" max="100" value="${percent}"></progress>
+          ${Math.round(percent)} %`;
+  const whole = toProcess === 0 ? '' : ` of ${number(toProcess)}`;
+  return html`<span>${bar} <span class="sub">${number(processed)}${whole} objects</span></span>`;
+}
+
+function schedules({ schedules: all, jimNowMs }: PageView): Markup {
+  if (all === null || all.length === 0) return NOTHING;
+  return html`<section aria-labelledby="schedules">
+    <h2 id="schedules">Schedules</h2>
+    <table role="table">
+      ${columns(['Schedule', 'Last execution', 'Began', 'Next'])}
+      <tbody role="rowgroup">
+        ${all.map((each) => schedule(each, jimNowMs))}
+      </tbody>
+    </table>
+  </section>`;
+}
+
+function schedule(view: ScheduleView, jimNowMs: number): Markup {
+  const { lastStatus, lastMs, nextMs, enabled, inProgress } = view;
+  const last = html`<span
+    >${lastStatus === null ? html`<span class="soft">none is known</span>` : status(lastStatus, null)}
+    ${inProgress ? html`<span class="sub">▶ one in progress</span>` : ''}</span
+  >`;
+  return html`<tr role="row">
+    <th role="rowheader" scope="row">
+      <strong>${view.name}</strong> ${enabled ? '' : html`<span class="soft">disabled</span>`}
+    </th>
+    ${cell('Last execution', last)}
+    ${cell('Began', lastMs === null ? null : when(lastMs, ago(jimNowMs, lastMs)))}
+    ${cell('Next', nextMs === null || !enabled ? null : when(nextMs, until(jimNowMs, nextMs)))}
+  </tr>`;
+}
+
+function when(atMs: number, words: string): Markup {
+  return html`<time datetime="${new Date(atMs).toISOString()}"
+    >${words} <span class="sub">${moment(atMs)}</span></time
+  >`;
+}
+
+function queue({ queue: tasks }: PageView): Markup {
+  return html`<section aria-labelledby="queue">
+    <h2 id="queue">The worker’s queue</h2>
+    ${tasks === null ? html`<p class="soft">Not told by this JIM.</p>` : tasks.length === 0 ? html`<p>Empty.</p>` : counts(tasks)}
+  </section>`;
+}
+
+function exporter({ exporter: own, nowMs }: PageView): Markup {
+  const facts: readonly (readonly [string, string])[] = [
+    ['Version', own.version],
+    [
+      'Polls',
+      `every ${duration(own.pollIntervalSeconds)}, the last ${own.lastPollMs === null ? 'not yet' : ago(nowMs, own.lastPollMs)}`,
+    ],
+    [
+      'Reading',
+      `${own.caughtUp ? 'caught up' : 'still catching up'}; ${plural(own.openActivities, 'Activity', 'Activities')} followed to the end`,
+    ],
+    [
+      'Requests to JIM',
+      `${number(own.requestsLastMinute)} in the last minute, of at most ${number(own.requestsPerMinute)}`,
+    ],
+    ['This JIM tells', abilities(own)],
+    ['Collectors', collectors(own)],
+    ['Run profiles with series', `${number(own.labelSets)} of at most ${number(own.maxLabelSets)}`],
+    [
+      'State',
+      own.stateBytes === null
+        ? 'in memory only'
+        : `in a file of ${number(Math.ceil(own.stateBytes / 1_024))} KiB`,
+    ],
+    [
+      'Alerts',
+      own.alertmanagers === 0
+        ? 'not sent from here (alerting.alertmanagers is empty)'
+        : `${number(own.alertsFiring)} firing, told to ${plural(own.alertmanagers, 'Alertmanager', 'Alertmanagers')}`,
+    ],
+  ];
+  return html`<section aria-labelledby="exporter">
+    <h2 id="exporter">jim-exporter</h2>
+    <dl>
+      ${facts.map(
+        ([name, value]) =>
+          html`<dt>${name}</dt>
+            <dd>${value}</dd>`,
+      )}
+    </dl>
+  </section>`;
+}
+
+function abilities({ abilities: all }: ExporterView): string {
+  if (all.length === 0) return 'not known yet';
+  const names = (has: boolean): string =>
+    all
+      .filter((ability) => ability.has === has)
+      .map(({ name }) => name)
+      .join(', ');
+  return [names(true), names(false) && `not: ${names(false)}`].filter(Boolean).join('; ');
+}
+
+function collectors({ collectors: all }: ExporterView): string {
+  const words = {
+    on: '',
+    disabled: ' (switched off)',
+    lacking: ' (not in this JIM)',
+    failing: ' ✗ failing',
+  };
+  return all
+    .map(
+      ({ name, state, reason }) =>
+        `${name}${words[state]}${reason === null ? '' : `: ${spaced(reason)}`}`,
+    )
+    .join(', ');
+}
+
+/** @param names `#` before a name: a column of numbers. */
+function columns(names: readonly string[]): Markup {
+  return html`<thead role="rowgroup">
+    <tr role="row">
+      ${names.map((name) => {
+        const isNumeric = name.startsWith('#');
+        return html`<th role="columnheader" scope="col" class="${isNumeric ? 'n' : ''}">
+          ${isNumeric ? name.slice(1) : name}
+        </th>`;
+      })}
+    </tr>
+  </thead>`;
+}
+
+/** @param content null where there is nothing to tell: a dash in a column, left out on a phone. */
+function cell(name: string, content: Markup | null, className = ''): Markup {
+  return content === null
+    ? html`<td role="cell" class="empty ${className}">–</td>`
+    : html`<td role="cell" class="${className}" data-label="${name}">${content}</td>`;
+}
+
+function status(word: string, link: string | null, look: Look = lookOf(word)): Markup {
+  const text = html`<span aria-hidden="true">${look.shape}</span> ${word}`;
+  return link === null
+    ? html`<span class="state ${look.className}">${text}</span>`
+    : html`<a class="state ${look.className}" href="${link}">${text}</a>`;
+}
+
+function counts(all: readonly Count[]): Markup {
+  return html`<ul>
+    ${all.map(({ word, count }) => html`<li>${number(count)} ${word}</li>`)}
+  </ul>`;
 }

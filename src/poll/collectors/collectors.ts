@@ -65,11 +65,20 @@ export interface Collectors {
   turn(name: ScheduledCollector, options: { readonly signal?: AbortSignal }): Promise<void>;
   /** What was last read and is still fresh. */
   readings(): Readings;
+  /** For the status page. */
+  states(): readonly CollectorState[];
   /** For the bridge. */
   news(): {
     readonly schedules: ReadonlyMap<string, readonly string[]> | null;
     readonly messages: ReadonlyMap<ActivityId, string>;
   };
+}
+
+export interface CollectorState {
+  readonly name: CollectorName;
+  readonly state: 'on' | 'disabled' | 'lacking' | 'failing';
+  /** Why it fails: the word of its log line. */
+  readonly reason: string | null;
 }
 
 /** A reading leaves after so many missed turns while JIM is up. */
@@ -210,6 +219,12 @@ export function createCollectors(options: CollectorsOptions): Collectors {
 
   return {
     readings,
+    states: () =>
+      Array.from(states.values(), ({ collector, off, failing }) => ({
+        name: collector.name,
+        state: off ?? (failing === null ? 'on' : 'failing'),
+        reason: off === null ? failing : null,
+      })),
     news: () => ({
       schedules: schedulesByRun(readings().schedules),
       messages: failureCauses.messages,
