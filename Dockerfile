@@ -1,12 +1,19 @@
 # syntax=docker/dockerfile:1
-# The image of jim-exporter. Releases pass the base by digest (`--build-arg BASE=node:24-bookworm-slim@sha256:…`):
-# a tag moves, a digest does not.
+# The image of jim-exporter. A tag can be moved and a digest cannot, so a release names both:
+#
+#   docker buildx imagetools inspect node:24.21.0-bookworm-slim   # its digest, the one of all platforms
+#   docker buildx build --platform linux/amd64,linux/arm64 --build-arg BASE=node:24.21.0-bookworm-slim@sha256:… \
+#     --build-arg REVISION="$(git rev-parse --short=12 HEAD)" --build-arg CREATED="$(date -u +%FT%TZ)" .
+#
+# test/deploy/image.e2e.test.ts carries out the instructions below and runs the outcome as the image would run.
 ARG BASE=node:24.21.0-bookworm-slim
 
 FROM ${BASE} AS build
 WORKDIR /src
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --ignore-scripts
+# The licences of all that the image contains; ends the build at one that is not allowed.
+RUN npm run --silent notices
 COPY tsconfig.json ./
 COPY src ./src
 ARG REVISION=unknown
@@ -17,7 +24,8 @@ FROM ${BASE} AS production
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev --ignore-scripts
-RUN npm sbom --omit=dev --sbom-format=cyclonedx > sbom.cdx.json
+# With --omit=dev instead, npm leaves out what a development dependency needs as well (yaml, zod, commander).
+RUN npm pkg delete devDependencies && npm sbom --sbom-format=cyclonedx > sbom.cdx.json
 
 FROM ${BASE}
 ARG VERSION=0.1.0
@@ -34,6 +42,7 @@ LABEL org.opencontainers.image.title="jim-exporter" \
 WORKDIR /app
 COPY --from=production /app/ ./
 COPY --from=build /src/dist ./dist
+COPY --from=build /src/THIRD-PARTY-NOTICES.txt ./
 COPY LICENSE ./
 COPY alerts ./alerts
 # The one writable place; everything else may be mounted read-only.
@@ -43,6 +52,8 @@ ENV NODE_ENV=production \
     JIM_EXPORTER_STORAGE_PATH=/data
 USER 65532:65532
 EXPOSE 10190
+# For Docker and compose; Kubernetes has probes of its own. With TLS, basic auth or another port in the web configuration,
+# give the container a health check that knows them.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s \
   CMD ["node", "-e", "fetch('http://127.0.0.1:10190/-/healthy').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
 ENTRYPOINT ["node", "/app/dist/main.js"]
