@@ -202,10 +202,11 @@ export async function startApp(options: AppOptions): Promise<App> {
           reloadFailed,
         }),
       );
+    telemetry.configLoaded({ success: true, atMs: nowMs() });
+    // Before listening, so that the first scrape finds what the state file holds.
+    await publish();
     const server = await listen(config, options, publication, reload, page);
     cleanups.push(() => server.close(STOP_WEB_MS));
-    telemetry.configLoaded({ success: true, atMs: nowMs() });
-    await publish();
 
     const timetable = startTimetable({ config: () => config, poller, collectors, clock });
     const publishing = setInterval(() => void publish(), PUBLISH_INTERVAL_MS);

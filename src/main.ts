@@ -30,6 +30,10 @@ import { realSurroundings } from './surroundings.ts';
 const EXIT_REFUSED = 1;
 /** A bug of ours (EX_SOFTWARE), so that a supervisor can tell it from what only a person can mend. */
 const EXIT_BUG = 70;
+/** A shell's way to say which signal ended a process. */
+const EXIT_SIGNAL = 128;
+/** npm passes on the Ctrl-C that we got as well: only a later one is a person's second. */
+const SECOND_SIGNAL_MS = 500;
 /** All that follows a SIGTERM; Docker and Kubernetes kill after 10 s or more. */
 const STOP_DEADLINE_MS = 9_500;
 
@@ -184,7 +188,7 @@ interface Signals {
   onReload(reload: () => Promise<unknown>): void;
 }
 
-/** Watched from the first moment, since a signal may come while we start. A second one ends the process at once, as a person at a terminal expects. */
+/** Watched from the first moment, since a signal may come while we start, and to the last: a commit must end. */
 function watchSignals(log: RootLog): Signals {
   let reload: (() => Promise<unknown>) | null = null;
   let isReloadOwed = false;
@@ -193,14 +197,22 @@ function watchSignals(log: RootLog): Signals {
     else void reload();
   });
   const stopped = new Promise<void>((resolve) => {
+    let stoppingSince: number | null = null;
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-      process.once(signal, () => {
-        log.info('Stopping', { signal });
-        setTimeout(() => {
-          log.error('Stopping took too long; what was committed is safe');
-          process.exit(EXIT_BUG);
-        }, STOP_DEADLINE_MS);
-        resolve();
+      process.on(signal, (_name: NodeJS.Signals, number: number) => {
+        const now = performance.now();
+        if (stoppingSince === null) {
+          stoppingSince = now;
+          log.info('Stopping', { signal });
+          setTimeout(() => {
+            log.error('Stopping took too long; what was committed is safe');
+            process.exit(EXIT_BUG);
+          }, STOP_DEADLINE_MS);
+          resolve();
+        } else if (now - stoppingSince > SECOND_SIGNAL_MS) {
+          log.warn('Ending at once, as told twice; what was committed is safe', { signal });
+          process.exit(EXIT_SIGNAL + number);
+        }
       });
     }
   });

@@ -68,7 +68,6 @@ const LIBRARY_PLACES: Readonly<Record<string, RegExp>> = {
   pino: /^src\/log\.ts$/,
   'prom-client': /^src\/metrics\/runtime\.ts$/,
   undici: /^src\/http\.ts$/,
-  'write-file-atomic': /^src\/ledger\/state-file\.ts$/,
   yaml: /^src\/config\/yaml\.ts$/,
   zod: /^src\/jim\/wire(-\w+)?\.ts$/,
 };

@@ -5,6 +5,9 @@ import type { Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { startSimulatorServer } from '../src/demo/server.ts';
+import { createSimulator } from '../src/demo/simulator.ts';
+import { DEMO_API_KEY, World } from '../src/demo/world.ts';
 import { runExporter, startExporter } from './exporter-process.ts';
 import type { ExporterOptions, ExporterProcess } from './exporter-process.ts';
 
@@ -13,15 +16,17 @@ const KEY = 'jim_ak_do_not_show_me';
 let folder: string;
 let started: ExporterProcess[];
 let servers: Server[];
+let cleanups: (() => Promise<void>)[];
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'jim-main-'));
-  [started, servers] = [[], []];
+  [started, servers, cleanups] = [[], [], []];
 });
 afterEach(async () => {
   for (const exporter of started) exporter.kill('SIGKILL');
   await Promise.all(started.map(({ ended }) => ended));
   for (const server of servers) server.close();
+  for (const cleanup of cleanups) await cleanup();
   rmSync(folder, { recursive: true });
 });
 
@@ -119,6 +124,16 @@ describe('serving', () => {
     expect(exporter.stdout()).toBe('');
   });
 
+  it('serves what the state file holds from its first moment, before JIM has answered', async () => {
+    const port = await listen(createServer(() => undefined));
+    const environment = { ...ENVIRONMENT, JIM_URL: `http://127.0.0.1:${port}` };
+    const { url } = await startListening({ environment });
+    const answer = await fetch(`${url}/metrics`);
+    expect(answer.status).toBe(200);
+    expect(await answer.text()).toMatch(/^jim_up 0$/m);
+    expect((await fetch(`${url}/-/ready`)).status).toBe(200);
+  });
+
   it.each(['SIGTERM', 'SIGINT'] as const)('ends with 0 on %s', async (signal) => {
     const { exporter } = await startListening();
     exporter.kill(signal);
@@ -140,6 +155,47 @@ describe('serving', () => {
     exporter.kill('SIGTERM');
     expect(await exporter.ended).toBe(0);
     expect(Date.now() - before).toBeLessThan(10_000);
+  });
+
+  it('ends with 0, and what it counted on disk, when told to in the middle of a commit', async () => {
+    // Every flush to the disk takes half a second and is told.
+    const slowDisk = `data:text/javascript,
+      import { open } from 'node:fs/promises';
+      const handle = await open('/dev/null');
+      const FileHandle = Object.getPrototypeOf(handle);
+      const { sync } = FileHandle;
+      FileHandle.sync = async function () {
+        console.error('flushing');
+        await new Promise((resolve) => setTimeout(resolve, 500));
+        return sync.call(this);
+      };
+      await handle.close();`;
+    const world = new World({ seed: 'stop', startMs: Date.now(), dialect: '0.14' });
+    const jim = await startSimulatorServer(createSimulator({ world, now: () => Date.now() }));
+    cleanups.push(() => jim.close());
+    const exporter = start({
+      args: [...QUIET, '--storage.path=data'],
+      environment: { JIM_URL: jim.url, JIM_API_KEY: DEMO_API_KEY },
+      nodeArgs: ['--import', slowDisk],
+    });
+    await exporter.waitFor(/flushing/);
+    exporter.kill('SIGTERM');
+    expect(await exporter.ended).toBe(0);
+    expect(exporter.stderr()).toMatch(/msg=Stopped\n$/);
+    expect(readdirSync(join(folder, 'data'))).toEqual(['ledger.state']);
+  });
+
+  it('is asked twice by one Ctrl-C through npm, and at a person’s second ends at once', async () => {
+    const port = await listen(createServer(() => undefined));
+    const environment = { ...ENVIRONMENT, JIM_URL: `http://127.0.0.1:${port}` };
+    const { exporter } = await startListening({ environment });
+    exporter.kill('SIGINT');
+    exporter.kill('SIGINT');
+    await exporter.waitFor(/Stopping/);
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    exporter.kill('SIGINT');
+    expect(await exporter.ended).toBe(130);
+    expect(exporter.stderr()).toMatch(/msg="Ending at once, as told twice[^\n]*\n$/);
   });
 
   it('writes one JSON object a line where that is asked for', async () => {
@@ -247,15 +303,11 @@ describe('SIGHUP', () => {
 
 describe('what nobody expected', () => {
   it('ends the process with one clear line and a code of its own', async () => {
-    const boom = `data:text/javascript,setTimeout(() => { throw new Error('boom') }, 1500)`;
-    const { code, stderr } = await runExporter({
-      folder,
-      args: QUIET,
-      environment: ENVIRONMENT,
-      nodeArgs: ['--import', boom],
-    });
-    expect(code).toBe(70);
-    const last = stderr.trimEnd().split('\n').at(-1);
+    const boom = `data:text/javascript,process.on('SIGUSR2', () => { throw new Error('boom') })`;
+    const { exporter } = await startListening({ nodeArgs: ['--import', boom] });
+    exporter.kill('SIGUSR2');
+    expect(await exporter.ended).toBe(70);
+    const last = exporter.stderr().trimEnd().split('\n').at(-1);
     expect(last).toMatch(
       /level=error source=main msg="Unexpected error, which is a bug; the process ends" err=boom stack=/,
     );

@@ -2,9 +2,18 @@
  * The ledger on disk: one file, replaced atomically (temporary file, fsync, rename, fsync of the folder),
  * before anything in it is shown. A file that cannot be read is refused and left alone.
  */
-import { chmod, lstat, mkdir, open, readFile, readdir, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
-import writeFileAtomic from 'write-file-atomic';
+import {
+  chmod,
+  lstat,
+  mkdir,
+  open,
+  readFile,
+  readdir,
+  realpath,
+  rename,
+  unlink,
+} from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { StateFileError, decodeLedger, encodeLedger } from './encoding.ts';
 import type { Ledger } from './ledger.ts';
 import type { Lock } from './lock.ts';
@@ -32,8 +41,7 @@ export async function openStateFile(folder: string, nowMs: () => number): Promis
     commit: async (ledger) => {
       const text = encodeLedger(ledger);
       await lock.confirm();
-      await writeFileAtomic(file, text, { mode: 0o600 });
-      await syncFolder(folder);
+      await replaceFile(file, text);
       return Buffer.byteLength(text);
     },
     close: () => lock.release(),
@@ -94,7 +102,7 @@ async function isDeadLink(file: string): Promise<boolean> {
   }
 }
 
-/** write-file-atomic leaves `ledger.state.<number>` behind when the process is killed between write and rename. */
+/** `ledger.state.<pid>` stays behind when the process is killed between write and rename. */
 async function clearLeftovers(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
     if (/^ledger\.(state\.\d+|lock\.[0-9a-f-]{36})$/.test(name))
@@ -102,7 +110,35 @@ async function clearLeftovers(folder: string): Promise<void> {
   }
 }
 
-/** The rename is durable only once its folder is; write-file-atomic leaves that out. */
+/**
+ * Resolves once `text` is what `file` holds, whatever happens to the machine then; on any failure `file` holds
+ * what it held. Not by write-file-atomic 7.0.1: it ignores how much of the text one write took, so a disk that
+ * fills up in the middle made it put a cut file in the place of a good one.
+ */
+async function replaceFile(file: string, text: string): Promise<void> {
+  // A link stays a link: what it leads to is replaced.
+  const target = await realpath(file).catch((error: unknown) => {
+    if (isMissing(error)) return file;
+    throw error;
+  });
+  const next = `${target}.${process.pid}`;
+  try {
+    const handle = await open(next, 'w', 0o600);
+    try {
+      await handle.writeFile(text);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(next, target);
+  } catch (error) {
+    await unlink(next).catch(() => undefined);
+    throw error;
+  }
+  await syncFolder(dirname(target));
+}
+
+/** The rename is durable only once its folder is. */
 async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r');
   try {
