@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { architectureFaults, withoutComments } from './architecture.ts';
+import { architectureFaults, arrowsBetween, withoutComments } from './architecture.ts';
 
 const ROOT = new URL('..', import.meta.url).pathname;
 /** Made, not written. */
@@ -31,6 +31,19 @@ describe('the architecture', () => {
     const source = filesBelow('src').filter((path) => path.endsWith('.ts'));
     expect(source.length).toBeGreaterThan(40);
     expect(architectureFaults(new Map(source.map((path) => [path, read(path)])))).toEqual([]);
+  });
+
+  it('is drawn in src/README.md as it is', () => {
+    const diagram = /```mermaid\n([\s\S]*?)```/.exec(read('src/README.md'))?.[1] ?? '';
+    const drawn = Array.from(
+      diagram.matchAll(/^\s*(\w+)(?:\[.*?\])? --> (\w+)/gm),
+      ([, from, to]) => `${from} --> ${to}`,
+    );
+    const rooms = [...new Set(drawn.flatMap((arrow) => arrow.split(' --> ')))];
+    const source = filesBelow('src').filter((path) => path.endsWith('.ts'));
+    expect(drawn.toSorted()).toEqual(
+      arrowsBetween(new Map(source.map((path) => [path, read(path)])), rooms),
+    );
   });
 
   it('gives every shipped dependency a place where it is used', () => {

@@ -107,6 +107,20 @@ export function architectureFaults(tree: Tree): readonly string[] {
   });
 }
 
+/** Value imports between the given rooms as `a --> b`, each once; file endings left out. */
+export function arrowsBetween(tree: Tree, rooms: readonly string[]): readonly string[] {
+  const arrows = [...tree].flatMap(([path, text]) =>
+    importsOf(withoutComments(text))
+      .filter(({ target, isType }) => target.startsWith('.') && !isType)
+      .map(({ target }) => [roomOf(path), roomOf(resolved(path, target))])
+      .map((ends) => ends.map((room) => room.replace(/\.ts$/, '')))
+      .filter(([from, to]) => from !== to)
+      .filter((ends) => ends.every((room) => rooms.includes(room)))
+      .map(([from, to]) => `${from} --> ${to}`),
+  );
+  return [...new Set(arrows)].toSorted();
+}
+
 function importFaults(path: string, { target, isType }: Import): readonly string[] {
   if (target.startsWith('.')) return roomFaults(path, resolved(path, target), isType);
   if (PURE.some((pattern) => pattern.test(path)) && !isType) {
