@@ -11,6 +11,7 @@ import {
   readdir,
   realpath,
   rename,
+  stat,
   unlink,
 } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -57,9 +58,8 @@ export const memoryStore: LedgerStore = {
 
 async function lockFolder(folder: string, nowMs: () => number): Promise<Lock> {
   try {
-    const made = await mkdir(folder, { recursive: true, mode: 0o700 });
     // mkdir obeys the umask; a folder that was there before keeps what its owner gave it.
-    if (made !== undefined) await chmod(folder, 0o700);
+    if (await makeFolder(folder)) await chmod(folder, 0o700);
     return await takeLock(join(folder, LOCK_FILE), nowMs);
   } catch (error) {
     if (error instanceof StateFileError) throw error;
@@ -68,6 +68,32 @@ async function lockFolder(folder: string, nowMs: () => number): Promise<Lock> {
       `The storage path ${folder} cannot be written (${why}). Make it a folder this user may write, or set another storage.path.`,
       { cause: error },
     );
+  }
+}
+
+/**
+ * Whether it had to be made, with the folders above it. Step by step, since Node's own `recursive` never
+ * returns where the system makes no folder, as below /proc (seen on 20.20): a start would hang without a word.
+ */
+async function makeFolder(folder: string): Promise<boolean> {
+  try {
+    await mkdir(folder, { mode: 0o700 });
+    return true;
+  } catch (error) {
+    if (await isFolder(folder)) return false;
+    const above = dirname(folder);
+    if (!isMissing(error) || above === folder) throw error;
+    await makeFolder(above);
+    await mkdir(folder, { mode: 0o700 });
+    return true;
+  }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch {
+    return false;
   }
 }
 

@@ -228,6 +228,15 @@ describe('the lock', () => {
   });
 });
 
+describe('a storage path that is not there yet', () => {
+  it('is made with the folders above it, for its owner alone, and found again', async () => {
+    const made = join(folder, 'a', 'b');
+    await (await openStateFile(made, now)).close();
+    await (await openStateFile(`${made}/`, now)).close();
+    expect(statSync(made).mode & 0o777).toBe(0o700);
+  });
+});
+
 describe('a storage path that cannot be written', () => {
   it('is told with what to do', async () => {
     writeFileSync(join(folder, 'plain'), '');
@@ -235,6 +244,15 @@ describe('a storage path that cannot be written', () => {
       /^The storage path .* cannot be written \(.*ENOTDIR.*\)\. Make it a folder this user may write, or set another storage\.path\.$/,
     );
   });
+
+  it.runIf(process.platform === 'linux')(
+    'where the system makes no folder, without waiting for ever',
+    async () => {
+      await expect(openStateFile('/proc/jim-exporter/data', now)).rejects.toThrow(
+        /^The storage path \/proc\/jim-exporter\/data cannot be written \(ENOENT.*\)\. Make it a folder/,
+      );
+    },
+  );
 
   it.skipIf(process.getuid?.() === 0)('because its folder is read-only', async () => {
     chmodSync(folder, 0o500);
