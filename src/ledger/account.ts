@@ -269,7 +269,8 @@ class Draft {
     return { fingerprint, atMs: pollMs };
   }
 
-  #follow({ activity, fromOldest }: Sighting, sighting: Open['sighting']): Verdict {
+  #follow(seen: Sighting, sighting: Open['sighting']): Verdict {
+    const { activity, fromOldest } = seen;
     const earlier = this.#open.get(activity.id);
     const missing = this.#missing.get(activity.id);
     if (missing !== undefined) this.#missing.delete(activity.id);
@@ -283,13 +284,21 @@ class Draft {
       fromOldest: fromOldest ?? earlier?.fromOldest ?? 0,
       sighting,
       sinceMs: earlier === undefined || earlier.sinceMs > nowMs ? nowMs : earlier.sinceMs,
-      orphaned: earlier?.orphaned ?? false,
+      orphaned: earlier?.orphaned === true || this.#isTooOld(seen),
       nextCheckMs: nowMs + RECHECK_MS,
     };
     if (earlier === undefined || !sameOpen(earlier, next)) this.#open.set(activity.id, next);
+    if (next.orphaned && earlier?.orphaned !== true)
+      this.#events.push({ kind: 'orphaned', id: activity.id });
     if (earlier === undefined) this.#seed(activity, labels.run);
     if (sighting !== null) return 'settling';
     return earlier === undefined ? 'opened' : 'still_open';
+  }
+
+  /** Left behind before we came, by JIM's own clock: we need not watch it for another `open_limit` to say so. */
+  #isTooOld({ activity, date }: Sighting): boolean {
+    const openMs = (date - activity.created) / MICROS_PER_MILLI;
+    return !isFinishedStatus(activity.status) && openMs > this.#limits.openLimitMs;
   }
 
   /** History of the first start: not counted, but it fills the last-run gauges and is known from now on. */

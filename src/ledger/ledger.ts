@@ -98,7 +98,7 @@ export interface Open {
   readonly fromOldest: number;
   /** Seen finished but not settled: with what fingerprint, and when first (our clock). */
   readonly sighting: { readonly fingerprint: string; readonly atMs: number } | null;
-  /** Our clock when first seen open; `open_limit` runs from here. */
+  /** Our clock when first seen open; `open_limit` runs from here, or from `created` by JIM's clock. */
   readonly sinceMs: number;
   /** Orphaned: open longer than `open_limit`; looked at once an hour. */
   readonly orphaned: boolean;

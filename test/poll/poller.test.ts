@@ -36,6 +36,19 @@ describe.each(DIALECTS)('dialect %s', (dialect) => {
     expect(rig.ledger().open.size).toBe(0);
   });
 
+  test('what was left open before the first start is an orphan at once, and counts if it ends', async () => {
+    const created = rig.world.jimNow - 8 * 86_400e6;
+    const id = rig.world.insert({ ...RUN, created, executed: created + 100_000 });
+    await rig.poll();
+    const open = (): boolean[] => [...rig.ledger().open.values()].map(({ orphaned }) => orphaned);
+    expect(open()).toEqual([true]);
+    const totalActivityTime = rig.world.jimNow - created;
+    rig.world.update(id, { status: 'FailedWithError', executionTime: 1e6, totalActivityTime });
+    await rig.pollFor(60_000);
+    expect(open()).toEqual([]);
+    expect(runsCounted(rig)).toBe(1);
+  });
+
   test('a restart after downtime counts what finished meanwhile, once', async () => {
     await rig.poll();
     for (let index = 0; index < 350; index += 1) {
