@@ -50,6 +50,21 @@ export function applyStats(ledger: Ledger, id: ActivityId, stats: RunStats, nowM
   return { ...ledger, owedStats, runs: withRun(ledger, owed.run, { ...account, cells, last }) };
 }
 
+/** What a last run went through, for its gauge alone: of a run that is history no counter may know. */
+export function applyLastProcessed(
+  ledger: Ledger,
+  id: ActivityId,
+  processed: number | null,
+): Ledger {
+  if (processed === null) return ledger;
+  const found = [...ledger.runs].find(([, { last }]) => last?.id === id);
+  if (found === undefined) return ledger;
+  const [key, account] = found;
+  if (account.last === null || account.last.processed === processed) return ledger;
+  const last: LastRun = { ...account.last, processed };
+  return { ...ledger, runs: withRun(ledger, key, { ...account, last }) };
+}
+
 /** The statistics could not be had: asked again in a minute, given up after an hour, or at once where the run is `gone`. */
 export function deferStats(
   ledger: Ledger,

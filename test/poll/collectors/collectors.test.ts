@@ -259,6 +259,25 @@ describe('what collectors add to finished runs', () => {
     expect(processed).toBeGreaterThan(0);
   });
 
+  test('the last run of a first start has its gauge too, and no counter knows of it', async () => {
+    const it = await scene('main', { settings: { runStats: 'auto' } });
+    await it.cycle();
+    await it.cycle();
+    const ran = [...it.rig.ledger().runs.values()].filter(({ last }) => last !== null);
+    expect(ran.length).toBeGreaterThan(5);
+    for (const { labels, last, cells } of ran) {
+      const run = `connected_system="${escaped(labels.connectedSystem)}",run_profile="${escaped(labels.runProfile)}",run_type="${labels.runType}"`;
+      const processed = last === null ? null : it.company.world.row(last.id)?.objectsProcessed;
+      expect(it.value(`jim_run_last_objects_processed{${run}}`)).toBe(processed);
+      expect(cells.has('processed')).toBe(false);
+    }
+    const asked = it.rig.simulator.requestCount;
+    await it.cycle();
+    await it.cycle();
+    expect(it.rig.simulator.requestCount - asked).toBeLessThanOrEqual(12);
+    expect(it.value('jim_exporter_run_stats_missing_total')).toBe(0);
+  });
+
   test('statistics that fail for an hour are reported as missing, once', async () => {
     const it = await scene('main', { settings: { runStats: 'auto' } });
     await it.cycle();
