@@ -126,7 +126,11 @@ export function describeError(error: unknown): string {
     if (!messages.some((earlier) => earlier.includes(message))) messages.push(message);
     cause = cause instanceof Error ? cause.cause : undefined;
   }
-  return messages.join(': ');
+  // Our own messages end their sentence with a full stop; those of Node and undici do not.
+  return messages.reduce((line, message) => {
+    if (line === '') return message;
+    return line.endsWith('.') ? `${line} Cause: ${message}` : `${line}: ${message}`;
+  }, '');
 }
 
 const MIN_HIDDEN_LENGTH = 6;

@@ -29,8 +29,9 @@ export function networkFailure(cause: unknown, circumstances: Circumstances): Re
   return new RequestError({
     call: circumstances.call,
     ...describe(cause, circumstances),
-    // undici's parser error carries the bytes it could not read, which may hold people's data.
-    cause: isParserError(cause) ? undefined : cause,
+    // undici's parser error carries the bytes it could not read, which may hold people's data; our own
+    // deadline says no more than the sentence does.
+    cause: isParserError(cause) || cause instanceof DeadlinePassed ? undefined : cause,
   });
 }
 

@@ -308,6 +308,7 @@ describe('failures, each with its reason and one sentence', () => {
     const { http: client, attempts, retries } = wire({ timeoutMs: 100 });
     const failure = await failureOf(client.request(get(url)));
     expect(failure.reason).toBe('timeout');
+    expect(failure.cause).toBeUndefined();
     expect(withoutPort(failure.message)).toBe(
       'GET http://127.0.0.1:PORT/ failed: no complete answer within 0.1 s. JIM or the network is too slow, or the timeout is too short.',
     );

@@ -184,6 +184,7 @@ describe('an error in one line', () => {
   it.each<[string, unknown, string]>([
     ['its message', new Error('a'), 'a'],
     ['its causes', new Error('a', { cause: new TypeError('b', { cause: 'c' }) }), 'a: b: c'],
+    ['a sentence and its cause', new Error('A.', { cause: new Error('b') }), 'A. Cause: b'],
     ['no cause twice', new Error('a: b', { cause: new Error('b') }), 'a: b'],
     ['its name where it has no message', new RangeError(), 'RangeError'],
     ['whatever was thrown', 'text', 'text'],
