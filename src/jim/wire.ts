@@ -261,7 +261,6 @@ function failureCauseOf(row: {
 export interface RunItem {
   readonly id: string;
   readonly objectType: string | null;
-  readonly changeType: string;
   /** Null where there was no error (`NotSet` on the wire). */
   readonly errorType: string | null;
 }
@@ -270,13 +269,11 @@ const item = z
   .object({
     id: z.string(),
     connectedSystemObjectType: text,
-    objectChangeType: word,
     errorType: text,
   })
   .transform((row): RunItem => ({
     id: row.id,
     objectType: row.connectedSystemObjectType,
-    changeType: row.objectChangeType,
     errorType: row.errorType === 'NotSet' ? null : row.errorType,
   }));
 

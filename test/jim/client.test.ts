@@ -335,19 +335,16 @@ describe('one Activity', () => {
         {
           id: '01410355-41ea-411e-8920-dbdfcd0e1f92',
           objectType: 'person',
-          changeType: 'Deleted',
           errorType: null,
         },
         {
           id: '015db9d4-2b03-4e0d-9ea1-dcac362e42fc',
           objectType: null,
-          changeType: 'NotSet',
           errorType: 'UnhandledError',
         },
         {
           id: '03db822d-24f4-4580-b4a2-ca6557f0d2c6',
           objectType: null,
-          changeType: 'NotSet',
           errorType: 'UnhandledError',
         },
       ],

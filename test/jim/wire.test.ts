@@ -423,6 +423,18 @@ describe('what is wrong is named by its path, never by its value', () => {
     expect(reading).toEqual({ ok: false, fault });
   });
 
+  it('an item needs no more than what is read of it', () => {
+    const items = [{ id: 'x', errorType: 'DuplicateObject' }];
+    const read = wire.readItems({
+      items,
+      totalCount: 1,
+      page: 1,
+      pageSize: 100,
+      hasNextPage: false,
+    });
+    expect(read).toMatchObject({ value: { rows: [{ errorType: 'DuplicateObject' }] } });
+  });
+
   it('no JSON makes a reader throw', () => {
     const readers = [
       wire.readDetail,
