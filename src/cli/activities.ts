@@ -4,7 +4,6 @@
  */
 import type { ActivityId, FinishedStatus, Instant } from '../jim/activity.ts';
 import {
-  activityId,
   connectedSystemOf,
   instant,
   isFailure,
@@ -12,6 +11,7 @@ import {
   isSuccess,
 } from '../jim/activity.ts';
 import type { JimClient, ToldActivity } from '../jim/client.ts';
+import { readId } from '../jim/row.ts';
 import { RequestError } from '../request-error.ts';
 import { parseDuration } from '../config/duration.ts';
 import type { ActivitiesArguments } from './arguments.ts';
@@ -45,7 +45,14 @@ export async function activities(
 ): Promise<number> {
   try {
     if (asked.action === 'list') return await list(asked.options, options);
-    const id = activityId(asked.id);
+    // JIM answers any other word with a web page.
+    const id = readId(asked.id);
+    if (id === null) {
+      options.complain(
+        `${plain(asked.id)} is no id of an Activity; activities list shows them in its last column.`,
+      );
+      return asked.action === 'watch' ? EXIT.unknown : EXIT.unsuccessful;
+    }
     return asked.action === 'show' ? await show(id, options) : await watch(id, options);
   } catch (error) {
     if (!(error instanceof RequestError)) throw error;

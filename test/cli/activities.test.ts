@@ -139,6 +139,17 @@ describe('activities show', () => {
     expect(await run({ action: 'show', id: '11111111-1111-1111-1111-111111111111' })).toBe(1);
     expect(err).toEqual(['JIM has no Activity 11111111-1111-1111-1111-111111111111.']);
   });
+
+  test.each([
+    ['show', 1],
+    ['watch', 3],
+  ] as const)('says that a word is no id: %s', async (action, code) => {
+    const { run, err } = rig(company());
+    expect(await run({ action, id: 'nightly' })).toBe(code);
+    expect(err).toEqual([
+      'nightly is no id of an Activity; activities list shows them in its last column.',
+    ]);
+  });
 });
 
 describe('activities watch', () => {
