@@ -132,8 +132,9 @@ export function alertmanagerName(url: string): string {
 
 function verdictOf(answer: HttpAnswer, target: URL): Verdict {
   const said = `POST ${displayUrl(target)} was answered ${answer.status} with ${describeBody(answer)}`;
-  // Alertmanager answers in JSON or with nothing. HTML is a proxy's sign-in or error page, whatever its status.
-  if (isHtml(answer)) {
+  // Alertmanager answers in JSON or with nothing. HTML is a proxy's sign-in or error page, whatever its status,
+  // but for 413: there the proxy (nginx: 1 MiB) speaks of our batch, and smaller ones pass.
+  if (isHtml(answer) && answer.status !== 413) {
     return {
       kind: 'misdirected',
       why: `${said}: a proxy or another server answers in its place. Check the url under alerting.alertmanagers.`,

@@ -134,6 +134,7 @@ describe('an answer', () => {
     [405, '', '', 'misdirected'],
     [408, '', '', 'retry'],
     [413, 'text/plain', 'too large', 'refused'],
+    [413, 'text/html', '<html>413 Request Entity Too Large</html>', 'refused'],
     [415, JSON_TYPE, '"unsupported media type"', 'refused'],
     [422, JSON_TYPE, '{"code":601}', 'refused'],
     [429, '', '', 'retry'],
