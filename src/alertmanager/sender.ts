@@ -45,7 +45,7 @@ export interface BridgeTelemetry {
   notificationsQueued(alertmanager: string, length: number): void;
 }
 
-/** One line when an Alertmanager begins to fail, one when it is well again. */
+/** One line when an Alertmanager begins to fail, one when it is well again, one per batch of what it newly refuses. */
 export interface BridgeLog {
   info(msg: string, fields: Readonly<Record<string, unknown>>): void;
   warn(msg: string, fields: Readonly<Record<string, unknown>>): void;
@@ -116,6 +116,11 @@ function forgetAcceptances(hub: Hub): void {
   }
 }
 
+interface Refusal {
+  readonly activityId: string;
+  readonly why: string;
+}
+
 /** One Alertmanager's life: its queue, its loop, its failures and its clock. */
 class Peer {
   readonly #alertmanager: Alertmanager;
@@ -182,6 +187,8 @@ class Peer {
     this.#nextResendMs = nowMs + resendIntervalMs;
     this.#hasSentAgain = false;
     if (this.#failuresInARow > 0) this.#ended('failed', this.#queue.size);
+    for (const [key, alert] of this.#refused)
+      if (this.#hub.alerts.get(key) !== alert) this.#refused.delete(key);
     const held = [...this.#hub.alerts]
       .filter(([, alert]) => isResent(alert, resendIntervalMs, nowMs))
       .map(([key]) => key);
@@ -212,11 +219,13 @@ class Peer {
   /** Takes the oldest alerts and sends them; halves find what is refused. What failed for a while returns to the queue. */
   async #sendBatch(): Promise<void> {
     const parts = [this.#takeBatch()];
+    const refused: Refusal[] = [];
     let requests = 0;
     for (let part = parts.pop(); part !== undefined; part = parts.pop()) {
       const batch = this.#sendable(part);
       if (batch.length === 0) continue;
       if (requests >= MAX_REQUESTS_PER_BATCH) {
+        // Not found out: these join the next batch as if nothing were known of them.
         this.#ended('failed', batch.length);
         continue;
       }
@@ -227,8 +236,7 @@ class Peer {
         case 'accepted':
           break;
         case 'refused':
-          this.#noteFailure(verdict.why);
-          if (batch.length === 1) this.#refuse(batch);
+          if (batch.length === 1) refused.push(...this.#refuse(batch, verdict.why));
           else parts.push(keys.slice(batch.length / 2), keys.slice(0, batch.length / 2));
           break;
         case 'misdirected':
@@ -236,9 +244,10 @@ class Peer {
           this.#noteFailure(verdict.why);
           this.#backOff(verdict);
           this.#replaceQueue([...keys, ...parts.toReversed().flat(), ...this.#queue]);
-          return;
+          parts.length = 0;
       }
     }
+    this.#noteRefusals(refused);
     this.#reportQueue();
   }
 
@@ -338,9 +347,24 @@ class Peer {
     );
   }
 
-  #refuse(batch: readonly (readonly [string, HeldAlert])[]): void {
-    for (const [key, alert] of batch) this.#refused.set(key, alert);
+  /** Returns what was not refused before in this form. */
+  #refuse(batch: readonly (readonly [string, HeldAlert])[], why: string): readonly Refusal[] {
+    const news = batch.filter(([key, alert]) => this.#refused.get(key) !== alert);
+    for (const [key, alert] of news) this.#refused.set(key, alert);
     this.#ended('failed', batch.length);
+    return news.map(([, { activityId }]) => ({ activityId, why }));
+  }
+
+  /** An alert is at fault, not the Alertmanager: that does not begin to fail, nor is it well again. */
+  #noteRefusals(refusals: readonly Refusal[]): void {
+    const [first] = refusals;
+    if (first === undefined) return;
+    this.#options.log.warn('An Alertmanager refuses alerts; it takes the others', {
+      alertmanager: this.#alertmanager.name,
+      refused: refusals.length,
+      first_activity_id: first.activityId,
+      err: first.why,
+    });
   }
 
   #backOff(verdict: Extract<Verdict, { kind: 'misdirected' | 'retry' }>): void {
@@ -389,7 +413,9 @@ class Peer {
     this.#reportQueue();
   }
 
+  /** Not of a bridge that ends: on a reload the next one already tells of the same Alertmanager. */
   #reportQueue(): void {
+    if (this.#isDraining) return;
     this.#options.telemetry.notificationsQueued(this.#alertmanager.name, this.#queue.size);
   }
 

@@ -242,11 +242,16 @@ function bridgeTelemetry({ counter, gauge, histogram }: Make): BridgeTelemetry {
         queueCapacity.set({ alertmanager }, capacity);
       }
     },
-    notificationsEnded: (alertmanager, result, count) =>
-      notifications.inc({ alertmanager, result }, count),
-    notificationTook: (alertmanager, seconds) =>
-      duration.observe({ alertmanager }, elapsed(seconds)),
-    notificationsQueued: (alertmanager, length) => queueLength.set({ alertmanager }, length),
+    // One that a reload took away is still told what was queued for it; its series have left for good.
+    notificationsEnded: (alertmanager, result, count) => {
+      if (shown.has(alertmanager)) notifications.inc({ alertmanager, result }, count);
+    },
+    notificationTook: (alertmanager, seconds) => {
+      if (shown.has(alertmanager)) duration.observe({ alertmanager }, elapsed(seconds));
+    },
+    notificationsQueued: (alertmanager, length) => {
+      if (shown.has(alertmanager)) queueLength.set({ alertmanager }, length);
+    },
   };
 }
 

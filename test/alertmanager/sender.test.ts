@@ -302,6 +302,17 @@ describe('a refused alert', () => {
     expect(world.ended.filter((end) => end.includes('failed'))).toEqual(['am:9093 failed 1']);
   });
 
+  test('is logged once in its form: the Alertmanager neither fails nor recovers by it', async () => {
+    const world = new World();
+    world.am.answer = refuse;
+    await world.offer(...many(1_000));
+    await world.time.advance(3 * MINUTE);
+    expect(world.log).toEqual(['An Alertmanager refuses alerts; it takes the others']);
+    const changed = held('p137', { annotations: { summary: 'newer' } });
+    await world.offer(changed);
+    expect(world.log).toHaveLength(2);
+  });
+
   test('is sent apart from then on, so that the others cost one request again', async () => {
     const world = new World();
     world.am.answer = refuse;
@@ -329,6 +340,7 @@ describe('a refused alert', () => {
     expect(world.ended.map((end) => Number(end.split(' ')[2])).reduce((a, b) => a + b)).toBe(
       MAX_BATCH,
     );
+    expect(world.log).toHaveLength(1);
   });
 });
 
@@ -419,6 +431,17 @@ describe('a stop', () => {
     await world.time.advance(1);
     await stopped;
     expect(world.ended).toEqual(['am:9093 dropped 300']);
+  });
+
+  test('reports no queue any more: after a reload the next bridge does', async () => {
+    const world = new World();
+    world.am.answer = () => BUSY;
+    await world.offer(...many(3));
+    const before = world.queued.length;
+    const stopped = world.bridge.stop();
+    await world.time.advance(0);
+    await stopped;
+    expect(world.queued.slice(before)).toEqual([]);
   });
 
   test('tries a dead one once more and no longer', async () => {

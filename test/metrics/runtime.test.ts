@@ -175,6 +175,10 @@ describe('notifications', () => {
       telemetry.notificationsEnded('b:9093', 'failed', 2);
       telemetry.notificationTook('b:9093', 0.2);
       telemetry.alertmanagersConfigured(['b:9093'], 20);
+      // What the former bridge still had to say.
+      telemetry.notificationsEnded('a:9093', 'dropped', 1);
+      telemetry.notificationTook('a:9093', 3);
+      telemetry.notificationsQueued('a:9093', 0);
     };
     const lines = await linesAfter(use, ...NAMES, name);
     expect(lines.filter((line) => line.includes('a:9093'))).toEqual([]);
