@@ -282,7 +282,7 @@ function aged(
   }
   const accepted = withAcceptance(alert, news.acceptedAtMs(key, alert.startsAtMs));
   const current = withMessage(accepted, messageOf(context, alert.activityId, 'keep'));
-  if (isWanted || !isHeldLongEnough(current, nowMs)) return current;
+  if (isWanted || !isHeldLongEnough(current, settings, nowMs)) return current;
   return { ...current, resolvedAtMs: nowMs };
 }
 
@@ -303,10 +303,14 @@ function withAcceptance(alert: HeldAlert, acceptedAtMs: number | null): HeldAler
   return alert.acceptedAtMs !== null || acceptedAtMs === null ? alert : { ...alert, acceptedAtMs };
 }
 
-function isHeldLongEnough({ acceptedAtMs, foundAtMs }: HeldAlert, nowMs: number): boolean {
-  return acceptedAtMs === null
-    ? nowMs - foundAtMs >= UNDELIVERED_HOLD_MS
-    : nowMs - acceptedAtMs >= MINIMUM_HOLD_MS;
+function isHeldLongEnough(
+  { acceptedAtMs, foundAtMs }: HeldAlert,
+  { resolveAfterMs }: AlertSettings,
+  nowMs: number,
+): boolean {
+  if (acceptedAtMs === null) return nowMs - foundAtMs >= UNDELIVERED_HOLD_MS;
+  // Who sets a shorter `resolve_after` has shorter waits in Alertmanager, and means it.
+  return nowMs - acceptedAtMs >= Math.min(MINIMUM_HOLD_MS, resolveAfterMs ?? MINIMUM_HOLD_MS);
 }
 
 /** Whether a success ended after this unsuccessful run, or the run profile is retired. Cancelled resolves nothing. */

@@ -356,6 +356,23 @@ describe('without a recovery', () => {
     expect(book.states()).toEqual(['critical firing']);
   });
 
+  test('a resolve_after below the ten minutes is kept to the second, once the alert was accepted', () => {
+    const book = new Book();
+    book.settings = { ...SETTINGS, resolveAfterMs: 3 * MINUTE };
+    book.move([run(FAIL)]);
+    book.later(3 * MINUTE - 1);
+    expect(book.states()).toEqual(['critical firing']);
+    book.later(1);
+    expect(book.states()).toEqual(['critical resolved']);
+
+    const untold = new Book();
+    untold.settings = book.settings;
+    untold.move([run(FAIL)]);
+    untold.nowMs += 60 * MINUTE;
+    untold.move();
+    expect(untold.states()).toEqual(['critical firing']);
+  });
+
   test('a status taken out of severities resolves, and fires again when it is put back', () => {
     const book = new Book();
     book.move([run(FAIL)]);
