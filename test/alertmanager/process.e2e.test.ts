@@ -1,10 +1,11 @@
 /**
- * The whole story with the real program: a run fails, a person is paged, the exporter is killed, the run
- * succeeds while it is down, it starts again, and the person is told that it is over.
+ * The whole story with the real program: a run fails, a person is paged, the exporter is stopped, started and
+ * killed, the run succeeds while it is down, it starts again, and the person is told that it is over. And a storm.
  */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -17,6 +18,7 @@ import { createCompany } from '../../src/demo/company.ts';
 import { startSimulatorServer } from '../../src/demo/server.ts';
 import { createSimulator } from '../../src/demo/simulator.ts';
 import { DEMO_API_KEY } from '../../src/demo/world.ts';
+import { RUN } from '../poll/rows.ts';
 import { PROGRAM_VERSIONS, findProgram, lacksProgram } from '../programs.ts';
 import { RealAlertmanager, freePort, plainConfig, startReceiver, until } from './real.ts';
 import type { Receiver } from './real.ts';
@@ -24,8 +26,18 @@ import { MINUTE } from './world.ts';
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 const PROGRAM = 'prometheus-alertmanager';
-/** What has not been told by then is not told twice: two group intervals and a resend interval. */
-const NOTHING_MORE_MS = 4_000;
+/** An alert ends by itself after four of these, which a restart on busy cores must not outlast. */
+const RESEND_MS = 5_000;
+/** What has not been told by then is not told twice: a resend interval and the group interval after it. */
+const NOTHING_MORE_MS = RESEND_MS + 1_500;
+
+/** Sets the process's clock, and nobody else's, ahead. */
+function clockAhead(ms: number): string {
+  return `const now = Date.now; Date.now = () => now() + ${ms};`;
+}
+/** Time enough to be seen writing. */
+const SLOW_DISK =
+  "import fs from 'node:fs'; const { fsync } = fs; fs.fsync = (fd, done) => setTimeout(fsync, 400, fd, done);";
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
@@ -73,6 +85,23 @@ class SimulatedJim {
     this.#pass();
   }
 
+  /** So many run profiles whose run failed, at once. */
+  fail(count: number): void {
+    const { world } = this.company;
+    const created = world.jimNow - 10 * MINUTE * 1_000;
+    for (let index = 0; index < count; index += 1) {
+      world.insert({
+        ...RUN,
+        targetName: `Import ${index}`,
+        status: 'FailedWithError',
+        created: created + index,
+        executed: created + index + 70_000,
+        executionTime: 1_000_000,
+        totalActivityTime: 2_000_000,
+      });
+    }
+  }
+
   /** Time enough for any run to end. */
   #pass(): void {
     this.#aheadMs += 60 * MINUTE;
@@ -94,10 +123,10 @@ class ExporterProcess {
       join(this.#folder, 'config.yaml'),
       `
 jim: { url: '${jimUrl}', api_key_file: jim.key, external_url: 'https://jim.example/identity', requests_per_minute: 6000 }
-poll: { schedule: '* * * * * *', settle: 1s }
+poll: { schedule: '* * * * * *', settle: 1s, max_label_sets: 2000 }
 storage: { path: data }
 alerting:
-  resend_interval: 5s
+  resend_interval: ${RESEND_MS}ms
   alertmanagers: [${alertmanagerUrls.map((url) => `{ url: '${url}', timeout: 2s }`).join(', ')}]
 `,
     );
@@ -107,9 +136,9 @@ alerting:
     });
   }
 
-  /** `clockAheadMs` sets the process's clock, and nobody else's, ahead. */
-  async start(clockAheadMs = 0): Promise<void> {
-    this.#child = this.#spawn(['--web.listen-address', `127.0.0.1:${this.#port}`], clockAheadMs);
+  /** `preload` is code that the process runs before the program. */
+  async start(preload = ''): Promise<void> {
+    this.#child = this.#spawn(['--web.listen-address', `127.0.0.1:${this.#port}`], preload);
     this.#child.stderr?.on('data', (chunk: Buffer) => {
       this.#log += chunk.toString('utf8');
     });
@@ -137,7 +166,7 @@ alerting:
 
   /** Another command of the program with the same configuration: its exit code and what it printed. */
   async run(command: string): Promise<{ readonly exitCode: number | null; readonly out: string }> {
-    const child = this.#spawn([command], 0);
+    const child = this.#spawn([command], '');
     let out = '';
     child.stdout?.on('data', (chunk: Buffer) => {
       out += chunk.toString('utf8');
@@ -148,12 +177,16 @@ alerting:
     return { exitCode, out };
   }
 
-  #spawn(args: readonly string[], clockAheadMs: number): ChildProcess {
-    const shiftedClock = `const now = Date.now; Date.now = () => now() + ${clockAheadMs};`;
+  /** Whether a new state file is on its way to the disk. */
+  isWritingState(): boolean {
+    return readdirSync(join(this.#folder, 'data')).some((name) => /\.state\.\d+$/.test(name));
+  }
+
+  #spawn(args: readonly string[], preload: string): ChildProcess {
     return spawn(
       process.execPath,
       [
-        ...(clockAheadMs === 0 ? [] : ['--import', `data:text/javascript,${shiftedClock}`]),
+        ...(preload === '' ? [] : ['--import', `data:text/javascript,${preload}`]),
         MAIN,
         ...args,
         `--config.file=${join(this.#folder, 'config.yaml')}`,
@@ -195,7 +228,7 @@ describe.skipIf(programs.length === 0 || !isBuilt)('the exporter as a process', 
     await exporter.start();
 
     jim.import('fails');
-    await expectAllTold(alertmanagers, { firing: 1, resolved: 0 });
+    await reachAllTold(alertmanagers, { firing: 1, resolved: 0 });
     for (const { told } of alertmanagers) {
       expect(told.notifications[0]?.alerts[0]).toMatchObject({
         labels: {
@@ -226,28 +259,57 @@ describe.skipIf(programs.length === 0 || !isBuilt)('the exporter as a process', 
       );
     });
 
+    // A clean stop and a start resolve nothing and tell nothing anew.
+    expect(await exporter.end('SIGTERM')).toBe(0);
+    await exporter.start();
+    await expectAllTold(alertmanagers, { firing: 1, resolved: 0 });
+
     await exporter.end('SIGKILL');
     jim.import('succeeds');
     // The minimum hold has passed when it starts again; nobody else's clock has moved.
-    await exporter.start(MINIMUM_HOLD_MS + MINUTE);
-    await expectAllTold(alertmanagers, { firing: 1, resolved: 1 });
-
-    expect(await exporter.end('SIGTERM')).toBe(0);
+    await exporter.start(clockAhead(MINIMUM_HOLD_MS + MINUTE));
     await expectAllTold(alertmanagers, { firing: 1, resolved: 1 });
   }, 90_000);
 
-  test('a clean stop and a start resolve nothing and tell nothing anew', async () => {
-    const alertmanagers = await Promise.all(programs.map(startAlertmanager));
+  test('1,000 run profiles failing at once are delivered in batches within a resend interval, whatever hangs beside', async () => {
     const jim = await SimulatedJim.start();
-    const urls = alertmanagers.map(({ alertmanager }) => alertmanager.url);
-    const exporter = new ExporterProcess(jim.url, urls, await freePort());
+    const well = await serveAlertmanager('answers');
+    const hung = await serveAlertmanager('hangs');
+    const exporter = new ExporterProcess(jim.url, [hung.url, well.url], await freePort());
     await exporter.start();
+    jim.fail(1_000);
+    const names = (): ReadonlySet<string | undefined> =>
+      new Set(well.batches.flatMap(({ alerts }) => alerts.map(({ labels }) => labels.run_profile)));
+    await until(
+      () => `${names().size} of 1,000 are delivered`,
+      () => names().size === 1_000,
+    );
+    const [first] = well.batches;
+    const all = well.batches.find((_, index) => {
+      const sent = well.batches.slice(0, index + 1).flatMap(({ alerts }) => alerts);
+      return new Set(sent.map(({ labels }) => labels.run_profile)).size === 1_000;
+    });
+    expect((all?.atMs ?? Infinity) - (first?.atMs ?? 0)).toBeLessThan(RESEND_MS);
+    expect(Math.max(...well.batches.map(({ alerts }) => alerts.length))).toBeLessThanOrEqual(256);
+    // Rendering so many series takes a moment longer than delivering their alerts.
+    await until('/metrics tells it, too', async () => {
+      const metrics = await exporter.metrics();
+      return (
+        metrics.includes('jim_exporter_alerts_firing{alert="JimRunUnsuccessful"} 1000\n') &&
+        count(metrics, new URL(well.url).host, 'sent') >= 1_000 &&
+        count(metrics, new URL(hung.url).host, 'sent') === 0
+      );
+    });
+  }, 60_000);
+
+  test('told to stop while it writes its state, it ends cleanly', async () => {
+    const jim = await SimulatedJim.start();
+    const exporter = new ExporterProcess(jim.url, [], await freePort());
+    await exporter.start(SLOW_DISK);
     jim.import('fails');
-    await expectAllTold(alertmanagers, { firing: 1, resolved: 0 });
+    await until('it writes', () => exporter.isWritingState());
     expect(await exporter.end('SIGTERM')).toBe(0);
-    await exporter.start();
-    await expectAllTold(alertmanagers, { firing: 1, resolved: 0 });
-  }, 90_000);
+  }, 60_000);
 
   test('test-alert arrives at every Alertmanager, and says so', async () => {
     const alertmanagers = await Promise.all(programs.map(startAlertmanager));
@@ -266,9 +328,11 @@ describe.skipIf(programs.length === 0 || !isBuilt)('the exporter as a process', 
   }, 60_000);
 });
 
-async function expectAllTold(
+type Told = { readonly firing: number; readonly resolved: number };
+
+async function reachAllTold(
   alertmanagers: readonly { readonly told: Receiver }[],
-  expected: { readonly firing: number; readonly resolved: number },
+  expected: Told,
 ): Promise<void> {
   for (const { told } of alertmanagers) {
     await until(
@@ -276,8 +340,44 @@ async function expectAllTold(
       () => told.told().firing >= expected.firing && told.told().resolved >= expected.resolved,
     );
   }
+}
+
+/** Exactly so many, now and after all that could still come has come. */
+async function expectAllTold(
+  alertmanagers: readonly { readonly told: Receiver }[],
+  expected: Told,
+): Promise<void> {
+  await reachAllTold(alertmanagers, expected);
   await sleep(NOTHING_MORE_MS);
   for (const { told } of alertmanagers) expect(told.told()).toEqual(expected);
+}
+
+interface Batch {
+  readonly atMs: number;
+  readonly alerts: readonly { readonly labels: { readonly run_profile?: string } }[];
+}
+
+/** One that keeps what it is sent. */
+async function serveAlertmanager(
+  how: 'answers' | 'hangs',
+): Promise<{ readonly url: string; readonly batches: readonly Batch[] }> {
+  const batches: Batch[] = [];
+  const server = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      const body = Buffer.concat(chunks).toString('utf8');
+      batches.push({ atMs: Date.now(), alerts: JSON.parse(body) as Batch['alerts'] });
+      if (how === 'answers') response.end();
+    });
+  });
+  const port = await freePort();
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+  cleanups.push(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return { url: `http://127.0.0.1:${port}`, batches };
 }
 
 function count(metrics: string, alertmanager: string, result: string): number {
