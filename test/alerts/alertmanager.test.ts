@@ -34,22 +34,45 @@ describe.each(PROGRAM_VERSIONS)('amtool of Prometheus %d', (version) => {
       severity,
       receiver: alert === 'JimWatchdog' ? 'dead-mans-switch' : (RECEIVERS[severity] ?? ''),
     })),
+  ])('routes $alert, $severity, to $receiver', ({ alert, severity, receiver }, { skip }) =>
+    expectRoute({ skip }, version, receiver, { alertname: alert, severity, instance: 'jim:10190' }),
+  );
+
+  test.for([
     { alert: BRIDGE_ALERT, severity: 'critical', receiver: 'pager' },
     { alert: BRIDGE_ALERT, severity: 'warning', receiver: 'tickets' },
-  ])('routes $alert, $severity, to $receiver', async ({ alert, severity, receiver }, { skip }) => {
-    const amtool = requireProgram({ skip }, 'amtool', version);
-    const labels = [`alertname=${alert}`, `severity=${severity}`, 'instance=jim:10190'];
-    const { stdout } = await run(amtool, [
-      'config',
-      'routes',
-      'test',
-      `--config.file=${PATH}`,
-      `--verify.receivers=${receiver}`,
-      ...labels,
-    ]);
-    expect(stdout.trim()).toBe(receiver);
-  });
+    { alert: 'JimRunFailed', severity: 'critical', receiver: 'nobody' },
+    { alert: 'JimRunEndedWithErrors', severity: 'warning', receiver: 'nobody' },
+    { alert: 'JimRunFailsRepeatedly', severity: 'critical', receiver: 'pager' },
+    { alert: 'JimBridgeNotDelivering', severity: 'critical', receiver: 'pager' },
+  ])(
+    'routes $alert, $severity, where the bridge tells of the JIM, to $receiver',
+    ({ alert, severity, receiver }, { skip }) =>
+      expectRoute({ skip }, version, receiver, {
+        alertname: alert,
+        severity,
+        jim: 'jim.example.com',
+      }),
+  );
 });
+
+async function expectRoute(
+  context: Parameters<typeof requireProgram>[0],
+  version: (typeof PROGRAM_VERSIONS)[number],
+  receiver: string,
+  labels: Readonly<Record<string, string>>,
+): Promise<void> {
+  const amtool = requireProgram(context, 'amtool', version);
+  const { stdout } = await run(amtool, [
+    'config',
+    'routes',
+    'test',
+    `--config.file=${PATH}`,
+    `--verify.receivers=${receiver}`,
+    ...Object.entries(labels).map(([name, value]) => `${name}=${value}`),
+  ]);
+  expect(stdout.trim()).toBe(receiver);
+}
 
 describe('the inhibitions', () => {
   const { inhibit_rules: rules } = z
