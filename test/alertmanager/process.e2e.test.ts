@@ -86,10 +86,10 @@ class SimulatedJim {
   }
 
   /** So many run profiles whose run failed, at once. */
-  fail(count: number): void {
+  fail(profiles: number): void {
     const { world } = this.company;
     const created = world.jimNow - 10 * MINUTE * 1_000;
-    for (let index = 0; index < count; index += 1) {
+    for (let index = 0; index < profiles; index += 1) {
       world.insert({
         ...RUN,
         targetName: `Import ${index}`,
@@ -145,6 +145,7 @@ alerting:
     await until(
       () => `the exporter sees JIM: ${this.#log}`,
       async () => (await this.metrics()).includes('\njim_up 1\n'),
+      40_000,
     );
   }
 
@@ -269,7 +270,7 @@ describe.skipIf(programs.length === 0 || !isBuilt)('the exporter as a process', 
     // The minimum hold has passed when it starts again; nobody else's clock has moved.
     await exporter.start(clockAhead(MINIMUM_HOLD_MS + MINUTE));
     await expectAllTold(alertmanagers, { firing: 1, resolved: 1 });
-  }, 90_000);
+  }, 120_000);
 
   test('1,000 run profiles failing at once are delivered in batches within a resend interval, whatever hangs beside', async () => {
     const jim = await SimulatedJim.start();
@@ -283,6 +284,7 @@ describe.skipIf(programs.length === 0 || !isBuilt)('the exporter as a process', 
     await until(
       () => `${names().size} of 1,000 are delivered`,
       () => names().size === 1_000,
+      40_000,
     );
     const [first] = well.batches;
     const all = well.batches.find((_, index) => {
@@ -300,7 +302,7 @@ describe.skipIf(programs.length === 0 || !isBuilt)('the exporter as a process', 
         count(metrics, new URL(hung.url).host, 'sent') === 0
       );
     });
-  }, 60_000);
+  }, 120_000);
 
   test('told to stop while it writes its state, it ends cleanly', async () => {
     const jim = await SimulatedJim.start();
@@ -309,7 +311,7 @@ describe.skipIf(programs.length === 0 || !isBuilt)('the exporter as a process', 
     jim.import('fails');
     await until('it writes', () => exporter.isWritingState());
     expect(await exporter.end('SIGTERM')).toBe(0);
-  }, 60_000);
+  }, 120_000);
 
   test('test-alert arrives at every Alertmanager, and says so', async () => {
     const alertmanagers = await Promise.all(programs.map(startAlertmanager));
@@ -325,7 +327,7 @@ describe.skipIf(programs.length === 0 || !isBuilt)('the exporter as a process', 
         test: 'true',
       });
     }
-  }, 60_000);
+  }, 120_000);
 });
 
 type Told = { readonly firing: number; readonly resolved: number };

@@ -1,6 +1,6 @@
 /**
  * The bridge against real Alertmanagers, 0.25 (PATH) and 0.33 (PROMETHEUS3_BIN): what a person is told, by a
- * receiver that counts. Only here time is real: resend interval 1.5 s, group_wait 0.5 s, group_interval 1 s.
+ * receiver that counts. Only here time is real: resend interval 3 s, group_wait 0.5 s, group_interval 1 s.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
@@ -30,9 +30,9 @@ import { HR_IMPORT, MINUTE, SETTINGS, finished, held, ledgerAfter, run } from '.
 
 const PROGRAM = 'prometheus-alertmanager';
 /** An alert ends by itself after four of these: cores that are busy for so long would tell it resolved. */
-const RESEND_MS = 1_500;
+const RESEND_MS = 3_000;
 /** Longer than a resend interval and the group interval after it: whatever would be told twice has been by then. */
-const NOTHING_MORE_MS = 3_000;
+const NOTHING_MORE_MS = RESEND_MS + 1_500;
 const CLUSTER_GROUP_INTERVAL_MS = 6_000;
 
 /** What a test opened is closed when it ends, last opened first; tests run side by side, since they mostly wait. */
@@ -118,7 +118,7 @@ function connect(cleanup: Cleanup, url: string, clock: Clock): Alertmanager {
   const transport = undiciTransport({});
   cleanup(() => transport.close());
   return connectAlertmanager(
-    { url, timeoutMs: 2_000, basicAuth: null, authorization: null },
+    { url, timeoutMs: 10_000, basicAuth: null, authorization: null },
     { transport, clock, random: () => 0, userAgent: 'jim-exporter/test' },
   );
 }
