@@ -26,7 +26,16 @@ import {
   startReceiver,
   until,
 } from './real.ts';
-import { HR_IMPORT, MINUTE, SETTINGS, finished, held, ledgerAfter, run } from './world.ts';
+import {
+  HR_IMPORT,
+  MINUTE,
+  SETTINGS,
+  UNWATCHED,
+  finished,
+  held,
+  ledgerAfter,
+  run,
+} from './world.ts';
 
 const PROGRAM = 'prometheus-alertmanager';
 /** An alert ends by itself after four of these: cores that are busy for so long would tell it resolved. */
@@ -61,13 +70,7 @@ class Exporter {
       alertmanagers: this.#urls.map((url) => connect(this.#cleanup, url, this.#clock)),
       resendIntervalMs: RESEND_MS,
       clock: this.#clock,
-      telemetry: {
-        alertmanagersConfigured: () => undefined,
-        notificationsEnded: () => undefined,
-        notificationTook: () => undefined,
-        notificationsQueued: () => undefined,
-      },
-      log: { info: () => undefined, warn: () => undefined },
+      ...UNWATCHED,
     });
     this.#bridge.offer(this.ledger.alerts);
     this.#cleanup(() => this.stop());
@@ -138,6 +141,25 @@ async function alertmanager(
   const created = await RealAlertmanager.create(program, config, cluster);
   cleanup(() => created.dispose());
   return created;
+}
+
+/** One Alertmanager, whom it notifies, and an exporter that tells it. */
+async function pair(
+  cleanup: Cleanup,
+  program: string,
+  configFor: (receiverUrl: string) => string = plainConfig,
+  clockOffsetMs = 0,
+): Promise<{
+  readonly told: Receiver;
+  readonly one: RealAlertmanager;
+  readonly exporter: Exporter;
+}> {
+  const told = await receiver(cleanup);
+  const one = await alertmanager(cleanup, program, configFor(told.url));
+  await one.start();
+  const exporter = new Exporter(cleanup, [one.url], clockOffsetMs);
+  exporter.start();
+  return { told, one, exporter };
 }
 
 interface Told {
@@ -216,6 +238,9 @@ describe.concurrent.each(PROGRAM_VERSIONS.map((version) => ({ version })))(
 
     test.skipIf(isMissing)(
       'two in a cluster tell every failure and recovery once together, over restarts of both sides',
+      // A cluster promises at least once: two peers whose flushes meet within the time that gossip takes, which is
+      // long on busy cores, both tell. What we do wrong fails each time.
+      { timeout: 120_000, retry: 2 },
       async ({ onTestFinished: cleanup }) => {
         const told = await receiver(cleanup);
         const [portOne, portTwo] = [await freePort(), await freePort()];
@@ -248,7 +273,6 @@ describe.concurrent.each(PROGRAM_VERSIONS.map((version) => ({ version })))(
         await expectTold([told], { firing: 1, resolved: 1 }, nothingMoreMs);
         expect(await two.firing()).toEqual([]);
       },
-      90_000,
     );
 
     for (const [where, ourOffsetMs] of [
@@ -258,11 +282,7 @@ describe.concurrent.each(PROGRAM_VERSIONS.map((version) => ({ version })))(
       test.skipIf(isMissing)(
         `whose clock is ten minutes ${where} ours, a failure and a recovery are told once each`,
         async ({ onTestFinished: cleanup }) => {
-          const told = await receiver(cleanup);
-          const one = await alertmanager(cleanup, program, plainConfig(told.url));
-          await one.start();
-          const exporter = new Exporter(cleanup, [one.url], ourOffsetMs);
-          exporter.start();
+          const { told, exporter } = await pair(cleanup, program, plainConfig, ourOffsetMs);
           exporter.finish('FailedWithError');
           await expectTold([told], { firing: 1, resolved: 0 });
           await exporter.recover();
@@ -274,11 +294,7 @@ describe.concurrent.each(PROGRAM_VERSIONS.map((version) => ({ version })))(
     test.skipIf(isMissing)(
       'names of any kind arrive as they are, with all that the alert tells',
       async ({ onTestFinished: cleanup }) => {
-        const told = await receiver(cleanup);
-        const one = await alertmanager(cleanup, program, plainConfig(told.url));
-        await one.start();
-        const exporter = new Exporter(cleanup, [one.url]);
-        exporter.start();
+        const { told, exporter } = await pair(cleanup, program);
         const labels: RunLabels = {
           connectedSystem: 'HR "Größe" \\ {{ .Labels }} <b>',
           runProfile: 'Full\nImport 🦒 \u2028 ; DROP',
@@ -287,12 +303,14 @@ describe.concurrent.each(PROGRAM_VERSIONS.map((version) => ({ version })))(
         exporter.finish('FailedWithError', [labels]);
         await expectTold([told], { firing: 1, resolved: 0 });
         const [alert] = exporter.ledger.alerts.values();
-        expect(told.notifications[0]?.alerts[0]).toMatchObject({
+        const arrived = told.notifications[0]?.alerts[0];
+        expect(arrived).toMatchObject({
           labels: alert?.labels,
           annotations: alert?.annotations,
           generatorURL: alert?.generatorUrl,
-          startsAt: new Date(alert?.startsAtMs ?? 0).toISOString(),
         });
+        // Go writes no zeros at the end of a fraction.
+        expect(Date.parse(arrived?.startsAt ?? '')).toBe(alert?.startsAtMs);
         expect(alert?.labels['run_profile']).toBe(labels.runProfile);
       },
       60_000,
@@ -301,11 +319,7 @@ describe.concurrent.each(PROGRAM_VERSIONS.map((version) => ({ version })))(
     test.skipIf(isMissing)(
       'the example routes send one message for all failures of a night, and warnings elsewhere',
       async ({ onTestFinished: cleanup }) => {
-        const told = await receiver(cleanup);
-        const one = await alertmanager(cleanup, program, exampleConfig(told.url));
-        await one.start();
-        const exporter = new Exporter(cleanup, [one.url]);
-        exporter.start();
+        const { told, exporter } = await pair(cleanup, program, exampleConfig);
         const directory = { ...HR_IMPORT, connectedSystem: 'Directory' };
         const failing = [
           HR_IMPORT,
@@ -356,11 +370,7 @@ describe.concurrent.each(PROGRAM_VERSIONS.map((version) => ({ version })))(
     test.skipIf(isMissing)(
       'a storm of 1,000 failures is told completely',
       async ({ onTestFinished: cleanup }) => {
-        const told = await receiver(cleanup);
-        const one = await alertmanager(cleanup, program, plainConfig(told.url));
-        await one.start();
-        const exporter = new Exporter(cleanup, [one.url]);
-        exporter.start();
+        const { told, one, exporter } = await pair(cleanup, program);
         const profiles = Array.from({ length: 1_000 }, (_, index) => ({
           ...HR_IMPORT,
           runProfile: `Import ${index}`,

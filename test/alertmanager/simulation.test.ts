@@ -13,7 +13,16 @@ import type { HeldAlert, Ledger } from '../../src/ledger/ledger.ts';
 import { emptyLedger } from '../../src/ledger/ledger.ts';
 import { ModelAlertmanager } from './model.ts';
 import { VirtualTime } from './virtual-time.ts';
-import { HR_IMPORT, MINUTE, SETTINGS, SIX_MS, finished, ledgerAfter, run } from './world.ts';
+import {
+  HR_IMPORT,
+  MINUTE,
+  SETTINGS,
+  SIX_MS,
+  UNWATCHED,
+  finished,
+  ledgerAfter,
+  run,
+} from './world.ts';
 
 /** Not a divisor of group_wait, or polls and flushes would always meet. */
 const POLL_MS = 47_000;
@@ -185,13 +194,7 @@ class Simulation {
       alertmanagers: this.alertmanagers.map((alertmanager) => alertmanager.client(owner)),
       resendIntervalMs: MINUTE,
       clock: this.time.clock(owner),
-      telemetry: {
-        alertmanagersConfigured: () => undefined,
-        notificationsEnded: () => undefined,
-        notificationTook: () => undefined,
-        notificationsQueued: () => undefined,
-      },
-      log: { info: () => undefined, warn: () => undefined },
+      ...UNWATCHED,
     });
     this.#process = Object.assign(owner, { bridge });
     bridge.offer(this.#disk.ledger.alerts);

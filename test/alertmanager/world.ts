@@ -3,6 +3,7 @@ import type { FinishedStatus } from '../../src/jim/activity.ts';
 import { OUTCOMES, activityId, instant, micros } from '../../src/jim/activity.ts';
 import type { AlertNews, AlertSettings, FinishedRun } from '../../src/alertmanager/alerts.ts';
 import { NO_NEWS, identityKey, nextAlerts } from '../../src/alertmanager/alerts.ts';
+import type { BridgeOptions } from '../../src/alertmanager/sender.ts';
 import type { HeldAlert, LastRun, Ledger, RunLabels } from '../../src/ledger/ledger.ts';
 import { emptyLedger, runKey } from '../../src/ledger/ledger.ts';
 import type { Finished } from '../../src/ledger/totals.ts';
@@ -38,6 +39,17 @@ export interface RunSketch {
   readonly seconds?: number;
   readonly queueSeconds?: number;
 }
+
+/** For bridges whose metrics and log nobody reads. */
+export const UNWATCHED: Pick<BridgeOptions, 'telemetry' | 'log'> = {
+  telemetry: {
+    alertmanagersConfigured: () => undefined,
+    notificationsEnded: () => undefined,
+    notificationTook: () => undefined,
+    notificationsQueued: () => undefined,
+  },
+  log: { info: () => undefined, warn: () => undefined },
+};
 
 let serial = 0;
 
