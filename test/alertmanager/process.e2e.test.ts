@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -35,10 +35,6 @@ const NOTHING_MORE_MS = RESEND_MS + 1_500;
 function clockAhead(ms: number): string {
   return `const now = Date.now; Date.now = () => now() + ${ms};`;
 }
-/** Time enough to be seen writing. */
-const SLOW_DISK =
-  "import fs from 'node:fs'; const { fsync } = fs; fs.fsync = (fd, done) => setTimeout(fsync, 400, fd, done);";
-
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
@@ -178,11 +174,6 @@ alerting:
     return { exitCode, out };
   }
 
-  /** Whether a new state file is on its way to the disk. */
-  isWritingState(): boolean {
-    return readdirSync(join(this.#folder, 'data')).some((name) => /\.state\.\d+$/.test(name));
-  }
-
   #spawn(args: readonly string[], preload: string): ChildProcess {
     return spawn(
       process.execPath,
@@ -302,15 +293,6 @@ describe.skipIf(programs.length === 0 || !isBuilt)('the exporter as a process', 
         count(metrics, new URL(hung.url).host, 'sent') === 0
       );
     });
-  }, 120_000);
-
-  test('told to stop while it writes its state, it ends cleanly', async () => {
-    const jim = await SimulatedJim.start();
-    const exporter = new ExporterProcess(jim.url, [], await freePort());
-    await exporter.start(SLOW_DISK);
-    jim.import('fails');
-    await until('it writes', () => exporter.isWritingState());
-    expect(await exporter.end('SIGTERM')).toBe(0);
   }, 120_000);
 
   test('test-alert arrives at every Alertmanager, and says so', async () => {

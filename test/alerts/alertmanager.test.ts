@@ -28,13 +28,13 @@ describe.each(PROGRAM_VERSIONS)('amtool of Prometheus %d', (version) => {
     expect(stdout).toContain('SUCCESS');
   });
 
-  test.for([
-    ...ALERTS.map(({ alert, labels: { severity } }) => ({
+  test.for(
+    ALERTS.map(({ alert, labels: { severity } }) => ({
       alert,
       severity,
       receiver: alert === 'JimWatchdog' ? 'dead-mans-switch' : (RECEIVERS[severity] ?? ''),
     })),
-  ])('routes $alert, $severity, to $receiver', ({ alert, severity, receiver }, { skip }) =>
+  )('routes $alert, $severity, to $receiver', ({ alert, severity, receiver }, { skip }) =>
     expectRoute({ skip }, version, receiver, { alertname: alert, severity, instance: 'jim:10190' }),
   );
 
