@@ -78,12 +78,15 @@ async function takeOver(file: string, mine: Holder, nowMs: number): Promise<void
   await rename(next, file);
 }
 
-/** On this machine the process itself tells; on another, how long ago the lock was touched. */
+/**
+ * On this machine the process itself tells; on another, how long ago the lock was touched. So does it here where one
+ * cannot see when processes started (systemd's ProcSubset=pid, hidepid): the number alone may be another program's.
+ */
 async function isAlive(file: string, holder: Holder, nowMs: number): Promise<boolean> {
   if (holder.host === hostname()) {
-    return (
-      holder.pid !== process.pid && isRunning(holder.pid) && startOf(holder.pid) === holder.started
-    );
+    if (holder.pid === process.pid || !isRunning(holder.pid)) return false;
+    const started = startOf(holder.pid);
+    if (holder.started !== null && started !== null) return started === holder.started;
   }
   const { mtimeMs } = await stat(file);
   return nowMs - mtimeMs < ABANDONED_MS;

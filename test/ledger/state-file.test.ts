@@ -200,6 +200,13 @@ describe('the lock', () => {
     expect(await refusal()).toBe('loaded: nothing');
   });
 
+  it('whose holder’s start cannot be seen is left behind half a minute after its last touch', async () => {
+    // As under ProcSubset=pid, after a crash or a reboot: the number is by now somebody else's.
+    writeFileSync(lockFile(), holder({ pid: process.ppid, started: null }));
+    await expect(openStateFile(folder, now)).rejects.toThrow(/held by another exporter/);
+    await (await openStateFile(folder, () => Date.now() + 31_000)).close();
+  });
+
   it.each(['', '{"token":', 'null', '[]', '7', '"x"'])(
     'is taken over half-written, as a crash leaves it: %j',
     async (text) => {
