@@ -108,6 +108,11 @@ export const folderPath: Parser<string | null> = (given, folder) => {
 /** A file that can be read now. */
 export const readableFile: Parser<string> = (given, folder) => {
   if (typeof given !== 'string' || given === '') return wrong('must be the path of a file');
+  if (given.includes('${')) {
+    return wrong(
+      'holds a variable, and variables are not replaced here; write the path itself (systemd has credentials in /run/credentials/NAME.service/)',
+    );
+  }
   const path = resolve(folder, given);
   try {
     accessSync(path, constants.R_OK);

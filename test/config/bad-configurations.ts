@@ -341,6 +341,13 @@ export const BAD_CONFIGURATIONS: readonly BadConfiguration[] = [
     faults: ['jim.yaml:3: jim.api_key: is set together with api_key_file; keep one of them'],
   },
   {
+    rule: 'a variable in the path of a file',
+    yaml: 'jim:\n  url: https://jim\n  api_key_file: ${CREDENTIALS_DIRECTORY}/key\n',
+    faults: [
+      'jim.yaml:3: jim.api_key_file: holds a variable, and variables are not replaced here; write the path itself (systemd has credentials in /run/credentials/NAME.service/)',
+    ],
+  },
+  {
     rule: 'a number',
     yaml: 'jim:\n  url: https://jim\n  api_key: 4711\n',
     faults: ['jim.yaml:3: jim.api_key: must be text; put it in quotes'],
