@@ -15,6 +15,7 @@ import type { Clock, Http, Transport } from './http.ts';
 import { createHttp, createRateLimiter } from './http.ts';
 import { JIM_PEER } from './jim/ask.ts';
 import { createJimClient } from './jim/client.ts';
+import { rowsIn } from './jim/wire-schema.ts';
 import { emptyLedger } from './ledger/ledger.ts';
 import type { Ledger } from './ledger/ledger.ts';
 import { withLimit } from './ledger/labels.ts';
@@ -280,7 +281,7 @@ function readKey({ jim }: Config, log: RootLog): string {
 
 /** A new one after each reload: its TLS, proxy, deadline and ceiling are settings. */
 function connectJim(
-  { jim }: Config,
+  { jim, log: { level } }: Config,
   { clock, random, transportFor, build, log }: AppOptions,
   telemetry: ReturnType<typeof createRuntime>['telemetry'],
   meter: RequestMeter,
@@ -294,10 +295,15 @@ function connectJim(
     userAgent: `jim-exporter/${build.version}`,
     timeoutMs: jim.timeoutMs,
     limiter: createRateLimiter(jim.requestsPerMinute, clock),
-    onRequest: (attempt) => {
+    onRequest: (attempt, answer) => {
       telemetry.requestEnded(attempt);
       meter.note();
-      log.debug('request to JIM', { ...attempt });
+      // Counting rows reads the answer a second time: only for who wants to see it.
+      if (level !== 'debug') return;
+      log.debug('request to JIM', {
+        ...attempt,
+        rows: answer === null ? null : rowsIn(answer.body),
+      });
     },
     onRetry: ({ reason }) => telemetry.requestRetried(reason),
   });

@@ -45,7 +45,8 @@ export interface HttpOptions {
   readonly timeoutMs: number;
   readonly limiter?: RateLimiter;
   readonly maxBodyBytes?: number;
-  readonly onRequest?: (attempt: Attempt) => void;
+  /** `answer` is null where none came. */
+  readonly onRequest?: (attempt: Attempt, answer: HttpAnswer | null) => void;
   readonly onRetry?: (retry: Retry) => void;
 }
 
@@ -175,8 +176,9 @@ async function attemptOnce(options: HttpOptions, call: HttpCall): Promise<HttpAn
   const { transport, peer, timeoutMs } = options;
   const startedAtMs = options.clock.nowMs();
   let code: number | 'error' = 'error';
+  let answer: HttpAnswer | null = null;
   try {
-    const answer = await withDeadline(timeoutMs, call.signal, (signal) =>
+    answer = await withDeadline(timeoutMs, call.signal, (signal) =>
       exchange(options, call, signal),
     );
     code = answer.status;
@@ -192,7 +194,7 @@ async function attemptOnce(options: HttpOptions, call: HttpCall): Promise<HttpAn
     throw networkFailure(error, { call, peer, timeoutMs, proxyHost: transport.proxyHost });
   } finally {
     const seconds = Math.max(0, options.clock.nowMs() - startedAtMs) / 1000;
-    options.onRequest?.({ endpoint: call.endpoint, code, seconds });
+    options.onRequest?.({ endpoint: call.endpoint, code, seconds }, answer);
   }
 }
 

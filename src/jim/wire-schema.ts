@@ -94,3 +94,15 @@ export function readPageOf<T>(schema: z.ZodType<T>): (value: unknown) => Reading
     return parsed.ok ? { ok: true, value: { ...page.value, rows: parsed.value.items } } : parsed;
   };
 }
+
+/** How many rows an answer of JIM holds, for the log; null where it is no list. */
+export function rowsIn(body: string): number | null {
+  try {
+    const value: unknown = JSON.parse(body);
+    if (Array.isArray(value)) return value.length;
+    const list = envelope.safeParse(value);
+    return list.success ? list.data.items.length : null;
+  } catch {
+    return null;
+  }
+}
