@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** Arguments, environment, signals and the exit code; what is done stands elsewhere. */
 import { randomUUID } from 'node:crypto';
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connectAlertmanager } from './alertmanager/client.ts';
@@ -126,7 +126,8 @@ async function demo(flags: FlagValues): Promise<number> {
       },
     );
   } finally {
-    rmSync(storagePath, { recursive: true, force: true });
+    // Not there where a path was given; to ask may be all that Node's permissions leave us.
+    if (existsSync(storagePath)) rmSync(storagePath, { recursive: true, force: true });
   }
 }
 
@@ -227,10 +228,11 @@ function watchSignals(log: RootLog): Signals {
 
 /** An error nobody expected is a bug: going on could count wrongly, and the ledger makes ending safe. */
 function endOnBugs(log: RootLog): void {
-  process.on('uncaughtException', (error) => {
+  process.on('uncaughtException', (error: unknown) => {
     log.error('Unexpected error, which is a bug; the process ends', {
       err: error,
-      stack: error.stack,
+      // Anything can be thrown, whatever the type says.
+      stack: error instanceof Error ? error.stack : undefined,
     });
     process.exit(EXIT_BUG);
   });
