@@ -90,6 +90,13 @@ export function createTruth(): TruthBook {
   };
 }
 
+/** Remembers nothing. */
+export const NO_TRUTH: TruthBook = {
+  saw: () => undefined,
+  lost: () => undefined,
+  rows: () => [],
+};
+
 /** Nothing that an exporter counts or shows has changed. */
 function looksTheSame(a: WorldRow, b: WorldRow): boolean {
   return (

@@ -19,12 +19,14 @@ import { dialectNamed, type Dialect, type DialectName } from './dialects.ts';
 import { createRandom, type Random } from './random.ts';
 import { BLANK_ROW, MICROS_PER_MS, isFinished, type WorldRow } from './row.ts';
 import { ActivityTable } from './table.ts';
-import { createTruth, type TruthBook, type TruthRow } from './truth.ts';
+import { createTruth, NO_TRUTH, type TruthBook, type TruthRow } from './truth.ts';
 
 /** The key of the demo's exporter: made up, and in no JIM. */
 export const DEMO_API_KEY = `jim_ak_${'0'.repeat(64)}`;
 
 export interface WorldOptions {
+  /** False in a life too long to remember every row of. */
+  readonly keepsTruth?: boolean;
   readonly seed: number | string;
   /** Our clock when the world begins. */
   readonly startMs: number;
@@ -69,13 +71,14 @@ export class World {
   epoch = 0;
 
   readonly #agenda: Agenda = createAgenda();
-  readonly #truth: TruthBook = createTruth();
+  readonly #truth: TruthBook;
   /** Rows that exist but are not visible yet: their INSERT has not committed. */
   readonly #hidden = new Map<string, WorldRow>();
   #nowMicros: number;
 
   constructor(options: WorldOptions) {
     this.random = createRandom(options.seed);
+    this.#truth = options.keepsTruth === false ? NO_TRUTH : createTruth();
     this.dialect = dialectNamed(options.dialect ?? '0.14');
     this.clockOffsetMs = options.clockOffsetMs ?? 0;
     this.#nowMicros = options.startMs * MICROS_PER_MS;
