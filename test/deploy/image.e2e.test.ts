@@ -1,6 +1,5 @@
 /** The image without Docker: the Dockerfile's own instructions, carried out; then the program as it runs in a container. */
 import { execFile } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
 import {
   cpSync,
   existsSync,
@@ -17,16 +16,14 @@ import { promisify } from 'node:util';
 import { Copy } from 'dockerfile-ast';
 import { validate } from 'dockerfile-utils';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { DEFAULT_PORT } from './defaults.ts';
+import { DEFAULT_PORT, MANIFEST } from './defaults.ts';
 import { buildImage, fileOf, lacksMounts, parseDockerfile, startImage } from './image.ts';
 import type { Image } from './image.ts';
 import { productionPackages } from './lockfile.ts';
+import { outputOf } from './output.ts';
 
 const REPOSITORY = new URL('../..', import.meta.url).pathname;
 const DOCKERFILE = join(REPOSITORY, 'Dockerfile');
-const manifest = JSON.parse(readFileSync(join(REPOSITORY, 'package.json'), 'utf8')) as {
-  version: string;
-};
 
 describe('the Dockerfile', () => {
   const instructions = parseDockerfile(DOCKERFILE);
@@ -65,7 +62,7 @@ describe('the Dockerfile', () => {
   });
 
   test('has the version of the package', () => {
-    expect(named('ARG')).toContain(`VERSION=${manifest.version}`);
+    expect(named('ARG')).toContain(`VERSION=${MANIFEST.version}`);
   });
 });
 
@@ -149,7 +146,7 @@ describe.skipIf(cannot !== null)('the image', () => {
       'org.opencontainers.image.description': expect.stringContaining(
         'Prometheus exporter',
       ) as string,
-      'org.opencontainers.image.version': manifest.version,
+      'org.opencontainers.image.version': MANIFEST.version,
       'org.opencontainers.image.revision': 'abcdef123456',
       'org.opencontainers.image.created': '2026-01-02T03:04:05Z',
       'org.opencontainers.image.source': expect.stringMatching(/^https:/) as string,
@@ -221,31 +218,4 @@ async function health(image: Image, port: string): Promise<number> {
     () => 0,
     (error: { code: number }) => error.code,
   );
-}
-
-interface Output {
-  readonly text: () => string;
-  /** The exit code. */
-  readonly ended: Promise<number | null>;
-  match(pattern: RegExp): Promise<RegExpExecArray>;
-}
-
-function outputOf(program: ChildProcess): Output {
-  let text = '';
-  const ended = new Promise<number | null>((resolve) => program.on('close', resolve));
-  const match = (pattern: RegExp): Promise<RegExpExecArray> =>
-    new Promise((resolve, reject) => {
-      const look = (): void => {
-        const found = pattern.exec(text);
-        if (found !== null) resolve(found);
-      };
-      for (const stream of [program.stdout, program.stderr]) stream?.on('data', look);
-      void ended.then(() => reject(new Error(`it ended without ${String(pattern)}:\n${text}`)));
-    });
-  for (const stream of [program.stdout, program.stderr]) {
-    stream?.setEncoding('utf8').on('data', (chunk: string) => {
-      text += chunk;
-    });
-  }
-  return { text: () => text, ended, match };
 }

@@ -213,7 +213,13 @@ async function run(command: string, state: BuildState): Promise<void> {
     ['-m', 'bash', '-c', script(state.stage, [], last), 'run', inner],
     {
       // Of ours only what says where packages come from, and where they are kept; a build machine has that as well.
-      env: { ...npmSurroundings(), ...Object.fromEntries(state.args), ...state.environment },
+      // That it is asked first is for speed alone.
+      env: {
+        ...npmSurroundings(),
+        npm_config_prefer_offline: 'true',
+        ...Object.fromEntries(state.args),
+        ...state.environment,
+      },
       maxBuffer: 16 * 1024 * 1024,
     },
   );
