@@ -24,6 +24,8 @@ const PROGRAMS = [
   'chromium',
   'openssl',
   'git',
+  'systemd-analyze',
+  'setpriv',
 ];
 
 let folder: string;
