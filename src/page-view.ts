@@ -1,15 +1,17 @@
 /** What the status page shows, from the same values that `/metrics` is made of. */
 import type { Config } from './config/config.ts';
 import type { Micros } from './jim/activity.ts';
-import { activityUrl, MICROS_PER_MILLI, OUTCOMES } from './jim/activity.ts';
+import { activityUrl, MICROS_PER_MILLI, OUTCOMES, wasPickedUp } from './jim/activity.ts';
 import type { Dialect } from './jim/dialect.ts';
 import type { LastRun, Ledger, Open, RunAccount, RunLabels } from './ledger/ledger.ts';
 import { OTHER, consecutiveFailures, runKey } from './ledger/ledger.ts';
 import type { RunProgress, Snapshot } from './metrics/snapshot.ts';
 import type { CollectorState } from './poll/collectors/collectors.ts';
 import type { JimSeen } from './poll/poller.ts';
+import type { PollFailure } from './poll/report.ts';
 import type {
   Count,
+  EarlierFailureView,
   ExporterView,
   LastRunView,
   PageView,
@@ -57,6 +59,19 @@ export function pageViewOf(source: PageSource): PageView {
   };
 }
 
+/** Of a poll that failed. */
+const WHAT_TO_DO: Readonly<Record<PollFailure, string>> = {
+  unreachable: 'JIM cannot be reached: see that it runs, and check jim.url.',
+  timeout: 'JIM takes too long to answer: see how it does, or raise jim.timeout.',
+  unauthorized: 'JIM refuses the API key: check jim.api_key_file.',
+  forbidden: 'The API key lacks the role Administrator in JIM.',
+  rate_limited:
+    'JIM limits the requests of this key: lower jim.requests_per_minute, or give us a key of our own.',
+  server_error: 'JIM answers with errors of its own: its log says why.',
+  bad_response: 'What answers is not JIM, or is none that we understand: check jim.url.',
+  storage: 'The state file cannot be written: nothing more is counted until it can.',
+};
+
 /** Each says what is wrong and what to do; none repeats the headline. */
 function warningsOf({ snapshot, seen, config, collectors, ...source }: PageSource): string[] {
   const { ledger, nowMs } = snapshot;
@@ -64,16 +79,7 @@ function warningsOf({ snapshot, seen, config, collectors, ...source }: PageSourc
   const offset = Math.round(Math.abs(seen.clockOffsetSeconds ?? 0));
   const failing = collectors.filter(({ state }) => state === 'failing').map(({ name }) => name);
   const warnings: readonly (readonly [boolean, string])[] = [
-    [seen.failure === 'unauthorized', 'JIM refuses the API key: check jim.api_key_file.'],
-    [seen.failure === 'forbidden', 'The API key lacks the role Administrator in JIM.'],
-    [
-      seen.failure === 'rate_limited',
-      'JIM limits the requests of this key: lower jim.requests_per_minute, or give us a key of our own.',
-    ],
-    [
-      seen.failure === 'storage',
-      'The state file cannot be written: nothing more is counted until it can.',
-    ],
+    [seen.failure !== null, seen.failure === null ? '' : WHAT_TO_DO[seen.failure]],
     [source.reloadFailed, 'The configuration on disk is bad: the one before is still in use.'],
     [
       offset > MAX_CLOCK_OFFSET_SECONDS,
@@ -87,7 +93,11 @@ function warningsOf({ snapshot, seen, config, collectors, ...source }: PageSourc
       labels.folded.size > 0,
       `Names beyond poll.max_label_sets (${labels.limit}) are counted as (other).`,
     ],
-    [failing.length > 0, `Collectors fail, and their metrics grow old: ${failing.join(', ')}.`],
+    // While JIM is down they all fail: the headline says so.
+    [
+      seen.up && failing.length > 0,
+      `Collectors fail, and their metrics grow old: ${failing.join(', ')}.`,
+    ],
     [
       config.storage.path === null,
       'The state is in memory only: a restart forgets what was counted (storage.path).',
@@ -117,7 +127,7 @@ function runProfilesOf(ledger: Ledger, config: Config, nowMs: number): readonly 
       runType: labels.runType,
       last: account?.last ? lastRunOf(account, account.last, config) : null,
       failuresInARow: account === null ? 0 : consecutiveFailures(account),
-      earlierFailure: account === null ? null : earlierFailureOf(account, config, nowMs),
+      earlierFailure: account === null ? null : earlierFailureOf(account, ledger, config, nowMs),
       inProgress: running.filter((run) => runKey(run) === runKey(labels)).length,
     }));
 }
@@ -140,29 +150,38 @@ function lastRunOf({ lastFailure }: RunAccount, last: LastRun, config: Config): 
 /** What failed last night shows in the morning, even if it has succeeded since. */
 function earlierFailureOf(
   account: RunAccount,
+  { counted }: Ledger,
   config: Config,
   nowMs: number,
-): RunProfileView['earlierFailure'] {
+): EarlierFailureView | null {
   if (consecutiveFailures(account) > 0) return null;
-  const counted = { ...account.published.exemplars, ...account.held.exemplars };
+  const exemplars = { ...account.published.exemplars, ...account.held.exemplars };
   const failures = (['FailedWithError', 'CompleteWithError'] as const).flatMap((status) => {
-    const exemplar = counted[status];
-    if (exemplar === undefined || nowMs - exemplar.atMs > DAY_MS) return [];
-    const link = activityUrl(config.jim.externalUrl, exemplar.activityId);
-    return [{ status, countedMs: exemplar.atMs, link }];
+    const exemplar = exemplars[status];
+    if (exemplar === undefined) return [];
+    // After a pause of ours it was counted later than it happened; its row's time says when that was.
+    const created = counted.get(exemplar.activityId)?.created;
+    const beganMs = created === undefined ? exemplar.atMs : created / MICROS_PER_MILLI;
+    if (nowMs - beganMs > DAY_MS) return [];
+    return [{ status, beganMs, link: activityUrl(config.jim.externalUrl, exemplar.activityId) }];
   });
-  return failures.toSorted((a, b) => b.countedMs - a.countedMs)[0] ?? null;
+  return failures.toSorted((a, b) => b.beganMs - a.beganMs)[0] ?? null;
 }
 
+/** What runs stands before what waits; else as JIM made them. */
 function progressOf({ ledger, readings }: Snapshot, config: Config): readonly ProgressView[] {
   const told = new Map(readings.progress?.map((progress) => [progress.activityId, progress]));
-  return runningOf(ledger).map(({ id, run, status, executed }): ProgressView => ({
-    ...namesOf(run),
-    status,
-    startedMs: executed === null ? null : executed / MICROS_PER_MILLI,
-    objects: objectsOf(told.get(id)),
-    link: activityUrl(config.jim.externalUrl, id),
-  }));
+  const tasks = new Map(readings.workerTasks?.map((task) => [task.activityId, task.status]));
+  return runningOf(ledger)
+    .toSorted((a, b) => Number(wasPickedUp(b)) - Number(wasPickedUp(a)) || a.created - b.created)
+    .map(({ id, run, status, ...times }): ProgressView => ({
+      ...namesOf(run),
+      status: tasks.get(id) ?? status,
+      startedMs:
+        times.executed !== null && wasPickedUp(times) ? times.executed / MICROS_PER_MILLI : null,
+      objects: objectsOf(told.get(id)),
+      link: activityUrl(config.jim.externalUrl, id),
+    }));
 }
 
 function objectsOf(progress: RunProgress | undefined): ProgressView['objects'] {

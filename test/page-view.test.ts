@@ -1,11 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import type { Config } from '../src/config/config.ts';
 import { loadConfig } from '../src/config/load.ts';
+import { instant } from '../src/jim/activity.ts';
 import { dialectOf } from '../src/jim/dialect.ts';
+import type { Ledger } from '../src/ledger/ledger.ts';
 import type { PageSource } from '../src/page-view.ts';
 import { pageViewOf } from '../src/page-view.ts';
 import { createRequestMeter } from '../src/request-meter.ts';
 import type { JimSeen } from '../src/poll/poller.ts';
+import { CLOUD, DELTA } from '../src/demo/company-set-up.ts';
+import { createCompany } from '../src/demo/company.ts';
+import { renderPage } from '../src/web/page.ts';
+import { START_MS, createRig } from './poll/rig.ts';
 import {
   HR_IMPORT,
   NOW_MS,
@@ -97,14 +103,37 @@ describe('the run profiles on the page', () => {
     ],
     ['forget it after a day', 25, null],
   ])('%s', (_, hours, expected) => {
-    const countedMs = NOW_MS - hours * 3_600_000;
+    const beganMs = NOW_MS - hours * 3_600_000;
+    expect(earlierFailure({ countedMs: beganMs, rest: {} })).toEqual(
+      expected === null ? null : { ...expected, beganMs },
+    );
+  });
+
+  it('tell when a failure began, not when it was counted after a pause of ours', () => {
+    const beganMs = NOW_MS - 7 * 3_600_000;
+    const created = instant(beganMs * 1_000);
+    const rest = { counted: new Map([[activityIdOf(5), { created, fingerprint: '' }]]) };
+    expect(earlierFailure({ countedMs: NOW_MS - 60_000, rest })).toEqual({
+      status: 'FailedWithError',
+      link: linkOf(5),
+      beganMs,
+    });
+  });
+
+  function earlierFailure({
+    countedMs,
+    rest,
+  }: {
+    readonly countedMs: number;
+    readonly rest: Partial<Ledger>;
+  }): unknown {
     const failed = { ...exemplar(5), atMs: countedMs };
     const account = runAccount({ last: lastRun() });
     const published = { ...account.published, exemplars: { FailedWithError: failed } };
-    const ledger = ledgerOf({ runs: [{ ...account, published }] });
+    const ledger = ledgerOf({ runs: [{ ...account, published }], rest });
     const [profile] = pageViewOf(source({ snapshot: snapshotOf(ledger) })).runProfiles;
-    expect(profile?.earlierFailure).toEqual(expected === null ? null : { ...expected, countedMs });
-  });
+    return profile?.earlierFailure;
+  }
 
   it('include one that runs for the first time, and one that only the inventory knows, but not (other)', () => {
     const listed = { ...HR_IMPORT, runProfile: 'Delta Import' };
@@ -125,12 +154,40 @@ describe('the run profiles on the page', () => {
         connectedSystem: 'HR System',
         runProfile: 'Full Import',
         status: 'InProgress',
-        startedMs: NOW_MS - 120_000,
+        startedMs: null,
         objects: null,
         link: linkOf(9_000),
       },
     ]);
   });
+});
+
+it('shows what runs before what waits, and what the worker says of each', () => {
+  const created = instant((NOW_MS - 600_000) * 1_000);
+  const ledger = ledgerOf({
+    open: [
+      openActivity({ created, executed: created, run: { ...HR_IMPORT, runProfile: 'Waits' } }),
+      openActivity({
+        created: instant(created + 1),
+        executed: instant(created + 2_000_000),
+        run: { ...HR_IMPORT, runProfile: 'Runs' },
+      }),
+    ],
+  });
+  const workerTasks = [
+    { activityId: activityIdOf(9_000), status: 'WaitingForPreviousStep', timestamp: created },
+    { activityId: activityIdOf(9_001), status: 'Processing', timestamp: created },
+  ];
+  const { readings, ...snapshot } = snapshotOf(ledger);
+  const view = pageViewOf(
+    source({ snapshot: { ...snapshot, readings: { ...readings, workerTasks } } }),
+  );
+  expect(
+    view.progress.map(({ runProfile, status, startedMs }) => [runProfile, status, startedMs]),
+  ).toEqual([
+    ['Runs', 'Processing', NOW_MS - 598_000],
+    ['Waits', 'WaitingForPreviousStep', null],
+  ]);
 });
 
 it('shows what the collectors read', () => {
@@ -163,6 +220,42 @@ it('shows what the collectors read', () => {
   });
 });
 
+it('tells no name of a person, no message and no error text', async () => {
+  const { world, incidents } = createCompany({
+    seed: 3,
+    startMs: START_MS,
+    days: 1,
+    quiet: true,
+  });
+  const rig = await createRig({ world, settings: { runStats: 'auto' } });
+  await rig.poll();
+  for (const kind of ['connector', 'some_objects'] as const) {
+    incidents.failNextRun(CLOUD, kind, 'FullImport');
+    const id = incidents.run(CLOUD, 'FullImport');
+    rig.pass(1_200_000);
+    await rig.pollFor(30_000);
+    await rig.collectors.afterPoll({});
+    expect(world.row(id)?.status).toMatch(/Error|Warning/);
+  }
+  incidents.startSchedule(DELTA);
+  rig.pass(3_000);
+  await rig.poll();
+  await rig.collectors.afterPoll({});
+  const snapshot = { ...snapshotOf(rig.ledger()), readings: rig.collectors.readings() };
+  const { html } = renderPage(pageViewOf(source({ snapshot })));
+  expect(html).toContain('Cloud Directory');
+  const texts = world.table.rows.flatMap((row) => [
+    // JIM itself is no person, and its name is part of many a connected system's.
+    row.initiatedByType === 'System' ? null : row.initiatedByName,
+    row.message,
+    row.errorMessage,
+    row.warningMessage,
+  ]);
+  const unwanted = [...new Set(texts)].filter((text) => text !== null && text.length > 3);
+  expect(unwanted.length).toBeGreaterThan(5);
+  expect(unwanted.filter((text) => text !== null && html.includes(text))).toEqual([]);
+});
+
 it('takes ages of what JIM dated from JIM’s clock', () => {
   const view = pageViewOf(source({ seen: { ...SEEN, clockOffsetSeconds: -42 } }));
   expect(view.jimNowMs).toBe(NOW_MS - 42_000);
@@ -172,6 +265,29 @@ describe('a warning', () => {
   const nothingWrong: readonly string[] = [];
   it.each<readonly [Partial<PageSource>, readonly string[]]>([
     [{}, nothingWrong],
+    [
+      { seen: { ...SEEN, up: false, failure: 'unreachable' } },
+      ['JIM cannot be reached: see that it runs, and check jim.url.'],
+    ],
+    [
+      { seen: { ...SEEN, up: false, failure: 'timeout' } },
+      ['JIM takes too long to answer: see how it does, or raise jim.timeout.'],
+    ],
+    [
+      { seen: { ...SEEN, up: false, failure: 'server_error' } },
+      ['JIM answers with errors of its own: its log says why.'],
+    ],
+    [
+      { seen: { ...SEEN, up: false, failure: 'bad_response' } },
+      ['What answers is not JIM, or is none that we understand: check jim.url.'],
+    ],
+    [
+      {
+        seen: { ...SEEN, up: false, failure: 'unreachable' },
+        collectors: [{ name: 'health', state: 'failing', reason: 'unreachable' }],
+      },
+      ['JIM cannot be reached: see that it runs, and check jim.url.'],
+    ],
     [
       { seen: { ...SEEN, failure: 'unauthorized' } },
       ['JIM refuses the API key: check jim.api_key_file.'],

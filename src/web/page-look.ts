@@ -21,9 +21,10 @@ h1{overflow-wrap:anywhere;font-size:1.35rem;line-height:1.3;margin:0}h2{font-siz
 .soft{color:var(--soft)}.small{font-size:.85rem}.only-heard{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 .good{color:var(--good);background:var(--good-back)}.warn{color:var(--warn);background:var(--warn-back)}.bad{color:var(--bad);background:var(--bad-back)}.none{color:var(--soft);background:var(--card)}
 .head{padding:.8rem 1rem;border-left:.5rem solid currentColor;border-radius:.4rem}.head p{color:var(--ink)}
+.failures{display:grid;gap:.5rem}.failures li{padding:.45rem .8rem;border-left:.35rem solid currentColor;border-radius:.3rem;overflow-wrap:anywhere}.failures li>:not(.state){color:var(--ink)}.failures .state{margin:0 .4rem;background:var(--back)}.failures time .sub{display:inline;margin-left:.3rem}
 .warnings{margin-top:.8rem;padding:.6rem 1rem;border-radius:.4rem}.warnings li{margin:.15rem 0}
 .tally{display:flex;flex-wrap:wrap;gap:.5rem;margin-top:.6rem}.tally .state{background:var(--back)}.empty{color:var(--soft)}
-.state{max-width:100%;overflow-wrap:anywhere;display:inline-block;padding:.05rem .5rem;border-radius:1rem;font-weight:600;border:1px solid currentColor}
+.state{max-width:100%;overflow-wrap:break-word;display:inline-block;padding:.05rem .5rem;border-radius:1rem;font-weight:600;border:1px solid currentColor}
 a.state{text-decoration:none}td .sub{max-width:16rem}a.state:hover{text-decoration:underline}
 table{border-collapse:collapse;width:100%}th,td{text-align:left;vertical-align:top;padding:.45rem .6rem;border-bottom:1px solid var(--line);font-weight:400;overflow-wrap:anywhere}
 thead th{font-size:.85rem;font-weight:600;color:var(--soft);white-space:nowrap}tbody th strong{display:block}.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
@@ -34,7 +35,7 @@ progress[value]{appearance:none;border:1px solid var(--soft);border-radius:.45re
 footer{display:flex;flex-wrap:wrap;gap:.3rem 1.2rem;margin-top:2rem;padding-top:.6rem;border-top:1px solid var(--line)}footer label{margin-right:auto}[hidden]{display:none}
 @media(max-width:54rem){table,tbody,tr,th,td{display:block}thead{position:absolute;clip-path:inset(50%);width:1px;height:1px;overflow:hidden}
 tr{border:1px solid var(--line);border-radius:.4rem;margin:0 0 .7rem;padding:.4rem .2rem}th,td{border:0;padding:.15rem .6rem}
-td{display:grid;grid-template-columns:7.5rem minmax(0,1fr)}.state{white-space:normal;border-radius:.8rem}td::before{content:attr(data-label);color:var(--soft)}td.empty{display:none}time .sub{display:inline;margin-left:.4rem}.n{text-align:left;white-space:normal}
+td{display:grid;grid-template-columns:7.5rem minmax(0,1fr)}.state{white-space:normal;overflow-wrap:anywhere;border-radius:.8rem}td::before{content:attr(data-label);color:var(--soft)}td.empty{display:none}time .sub{display:inline;margin-left:.4rem}.n{text-align:left;white-space:normal}
 td>*{justify-self:start}dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.6rem}}`;
 
 /**

@@ -49,13 +49,15 @@ export interface RunProfileView {
   readonly last: LastRunView | null;
   readonly failuresInARow: number;
   /** A failure of the last 24 hours that a success has followed. */
-  readonly earlierFailure: {
-    readonly status: string;
-    /** Our clock: when it was counted, which after a pause of ours is later than it happened. */
-    readonly countedMs: number;
-    readonly link: string;
-  } | null;
+  readonly earlierFailure: EarlierFailureView | null;
   readonly inProgress: number;
+}
+
+export interface EarlierFailureView {
+  readonly status: string;
+  /** JIM's clock. */
+  readonly beganMs: number;
+  readonly link: string;
 }
 
 export interface LastRunView {
@@ -76,7 +78,7 @@ export interface LastRunView {
 export interface ProgressView {
   readonly connectedSystem: string;
   readonly runProfile: string;
-  /** JIM's word. */
+  /** The worker's word, which tells what waits from what runs; else the Activity's. */
   readonly status: string;
   /** JIM's clock; null before it started. */
   readonly startedMs: number | null;

@@ -4,8 +4,11 @@
  */
 import { html, raw } from 'hono/html';
 import { CONTENT_SECURITY_POLICY, REFRESH_SECONDS, SCRIPT, STYLE } from './page-look.ts';
+import type { Standing } from './page-failures.ts';
+import { failures, standingOf } from './page-failures.ts';
+import type { Markup } from './page-parts.ts';
+import { NOTHING, cell, columns, counts, status, when } from './page-parts.ts';
 import type {
-  Count,
   ExporterView,
   LastRunView,
   PageView,
@@ -14,17 +17,15 @@ import type {
   ScheduleView,
 } from './page-view.ts';
 import type { Look } from './page-words.ts';
-import { ago, duration, lookOf, moment, number, plural, spaced, until } from './page-words.ts';
+import { ago, duration, number, plural, spaced, until } from './page-words.ts';
 import type { Page } from './routes.ts';
 
-type Markup = ReturnType<typeof html>;
-
-const NOTHING = html``;
 /** In one piece: white space inside the elements would change the hashes that the policy names. */
 const STYLE_ELEMENT = raw(`<style>${STYLE}</style>`);
 const SCRIPT_ELEMENT = raw(`<script type="module">${SCRIPT}</script>`);
 
 export function renderPage(view: PageView): Page {
+  const worstFirst = sorted(view.runProfiles);
   const page = html`<!doctype html>
     <html lang="en" data-version="${view.exporter.version}">
       <head>
@@ -38,8 +39,14 @@ export function renderPage(view: PageView): Page {
         <div id="view">
           ${headline(view)}
           <main>
-            ${warnings(view)} ${runProfiles(view)} ${progress(view)} ${schedules(view)}
-            ${queue(view)} ${exporter(view)}
+            ${
+              // Why JIM cannot be read comes before what was read of it.
+              view.jim.up === false
+                ? [warnings(view), failures(worstFirst, view)]
+                : [failures(worstFirst, view), warnings(view)]
+            }
+            ${runProfiles(worstFirst, view)} ${progress(view)} ${schedules(view)} ${queue(view)}
+            ${exporter(view)}
           </main>
         </div>
         <footer>
@@ -118,7 +125,6 @@ function warnings({ warnings: sentences }: PageView): Markup {
   </section>`;
 }
 
-/** Where a run profile stands: the worst first, as in the table. */
 const STANDINGS = {
   failing: { className: 'bad', shape: '✗', words: 'failing' },
   warning: { className: 'warn', shape: '▲', words: 'with warnings' },
@@ -126,23 +132,18 @@ const STANDINGS = {
   recovered: { className: 'good', shape: '✓', words: 'complete again after a failure' },
   complete: { className: 'good', shape: '✓', words: 'complete' },
   neverRun: { className: 'none', shape: '–', words: 'never run' },
-} as const satisfies Record<string, Look & { readonly words: string }>;
-type Standing = keyof typeof STANDINGS;
+} as const satisfies Record<Standing, Look & { readonly words: string }>;
 const WORST_FIRST = Object.keys(STANDINGS);
 
-function standingOf({ last, failuresInARow, earlierFailure }: RunProfileView): Standing {
-  if (failuresInARow > 0) return 'failing';
-  if (last === null) return 'neverRun';
-  switch (lookOf(last.status).className) {
-    case 'bad':
-      return 'failing';
-    case 'warn':
-      return 'warning';
-    case 'none':
-      return 'cancelled';
-    case 'good':
-      return earlierFailure === null ? 'complete' : 'recovered';
-  }
+function sorted(profiles: readonly RunProfileView[]): readonly RunProfileView[] {
+  const rank = (profile: RunProfileView): number => WORST_FIRST.indexOf(standingOf(profile));
+  return profiles.toSorted(
+    (a, b) =>
+      rank(a) - rank(b) ||
+      (b.last?.endedMs ?? 0) - (a.last?.endedMs ?? 0) ||
+      a.connectedSystem.localeCompare(b.connectedSystem, 'en') ||
+      a.runProfile.localeCompare(b.runProfile, 'en'),
+  );
 }
 
 /** The whole table in one line. */
@@ -160,19 +161,11 @@ function tally({ runProfiles: profiles }: PageView): Markup {
   </ul>`;
 }
 
-function runProfiles({ runProfiles: profiles, nowMs, jimNowMs }: PageView): Markup {
-  const rank = (profile: RunProfileView): number => WORST_FIRST.indexOf(standingOf(profile));
-  const worstFirst = profiles.toSorted(
-    (a, b) =>
-      rank(a) - rank(b) ||
-      (b.last?.endedMs ?? 0) - (a.last?.endedMs ?? 0) ||
-      a.connectedSystem.localeCompare(b.connectedSystem, 'en') ||
-      a.runProfile.localeCompare(b.runProfile, 'en'),
-  );
+function runProfiles(worstFirst: readonly RunProfileView[], { jimNowMs }: PageView): Markup {
   return html`<section aria-labelledby="run-profiles">
     <h2 id="run-profiles">Run profiles</h2>
     ${
-      profiles.length === 0
+      worstFirst.length === 0
         ? html`<p class="soft">None is known yet.</p>`
         : html`<table role="table">
             ${columns([
@@ -185,26 +178,21 @@ function runProfiles({ runProfiles: profiles, nowMs, jimNowMs }: PageView): Mark
               '#Failed in a row',
             ])}
             <tbody role="rowgroup">
-              ${worstFirst.map((profile) => runProfile(profile, { nowMs, jimNowMs }))}
+              ${worstFirst.map((profile) => runProfile(profile, jimNowMs))}
             </tbody>
           </table>`
     }
   </section>`;
 }
 
-interface Clocks {
-  readonly nowMs: number;
-  readonly jimNowMs: number;
-}
-
-function runProfile(profile: RunProfileView, clocks: Clocks): Markup {
+function runProfile(profile: RunProfileView, jimNowMs: number): Markup {
   const { last, failuresInARow, inProgress } = profile;
   return html`<tr role="row">
     <th role="rowheader" scope="row">
       <strong>${profile.connectedSystem}</strong> ${profile.runProfile}
       ${inProgress === 0 ? '' : html`<a class="sub" href="#in-progress">▶ ${inProgress} in progress</a>`}
     </th>
-    ${last === null ? neverRun() : lastRun(last, profile.earlierFailure, clocks)}
+    ${last === null ? neverRun() : lastRun(last, profile.earlierFailure, jimNowMs)}
     ${cell('Failed in a row', failuresInARow === 0 ? null : html`<strong>${number(failuresInARow)}</strong>`, 'n')}
   </tr>`;
 }
@@ -212,7 +200,7 @@ function runProfile(profile: RunProfileView, clocks: Clocks): Markup {
 function lastRun(
   run: LastRunView,
   earlier: RunProfileView['earlierFailure'],
-  { nowMs, jimNowMs }: Clocks,
+  jimNowMs: number,
 ): Markup {
   const state = html`<span>
     ${status(run.status, run.link)}
@@ -221,7 +209,7 @@ function lastRun(
       earlier === null
         ? ''
         : html`<a class="sub" href="${earlier.link}"
-            >✗ ${earlier.status} before, counted ${ago(nowMs, earlier.countedMs)}</a
+            >✗ ${earlier.status} before, ${ago(jimNowMs, earlier.beganMs)}</a
           >`
     }
   </span>`;
@@ -258,7 +246,7 @@ function runInProgress(run: ProgressView, jimNowMs: number): Markup {
   const remaining = objects?.remainingSeconds ?? null;
   return html`<tr role="row">
     <th role="rowheader" scope="row"><strong>${run.connectedSystem}</strong> ${run.runProfile}</th>
-    ${cell('Status', status(run.status, run.link, { className: 'none', shape: '▶' }))}
+    ${cell('Status', status(run.status, run.link, { className: 'none', shape: startedMs === null ? '…' : '▶' }))}
     ${cell('Since', startedMs === null ? null : html`${duration(Math.max(1, (jimNowMs - startedMs) / 1_000))}`, 'n')}
     ${cell('Progress', objects === null ? null : progressBar(run, objects), 'wide')}
     ${cell('Remaining', remaining === null ? null : html`${duration(remaining)}`, 'n')}
@@ -306,12 +294,6 @@ function schedule(view: ScheduleView, jimNowMs: number): Markup {
     ${cell('Began', lastMs === null ? null : when(lastMs, ago(jimNowMs, lastMs)))}
     ${cell('Next', nextMs === null || !enabled ? null : when(nextMs, until(jimNowMs, nextMs)))}
   </tr>`;
-}
-
-function when(atMs: number, words: string): Markup {
-  return html`<time datetime="${new Date(atMs).toISOString()}"
-    >${words} <span class="sub">${moment(atMs)}</span></time
-  >`;
 }
 
 function queue({ queue: tasks }: PageView): Markup {
@@ -387,38 +369,4 @@ function collectors({ collectors: all }: ExporterView): string {
         `${name}${words[state]}${reason === null ? '' : `: ${spaced(reason)}`}`,
     )
     .join(', ');
-}
-
-/** @param names `#` before a name: a column of numbers. */
-function columns(names: readonly string[]): Markup {
-  return html`<thead role="rowgroup">
-    <tr role="row">
-      ${names.map((name) => {
-        const isNumeric = name.startsWith('#');
-        return html`<th role="columnheader" scope="col" class="${isNumeric ? 'n' : ''}">
-          ${isNumeric ? name.slice(1) : name}
-        </th>`;
-      })}
-    </tr>
-  </thead>`;
-}
-
-/** @param content null where there is nothing to tell: a dash in a column, left out on a phone. */
-function cell(name: string, content: Markup | null, className = ''): Markup {
-  return content === null
-    ? html`<td role="cell" class="empty ${className}">–</td>`
-    : html`<td role="cell" class="${className}" data-label="${name}">${content}</td>`;
-}
-
-function status(word: string, link: string | null, look: Look = lookOf(word)): Markup {
-  const text = html`<span aria-hidden="true">${look.shape}</span> ${word}`;
-  return link === null
-    ? html`<span class="state ${look.className}">${text}</span>`
-    : html`<a class="state ${look.className}" href="${link}">${text}</a>`;
-}
-
-function counts(all: readonly Count[]): Markup {
-  return html`<ul>
-    ${all.map(({ word, count }) => html`<li>${number(count)} ${word}</li>`)}
-  </ul>`;
 }

@@ -4,13 +4,14 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DASHBOARDS } from '../../dashboards/all.ts';
 import { build } from '../../dashboards/dashboard.ts';
 import { JIM_DOWN_CODE, JIM_UP_CODE, STATUS_CODES } from '../../dashboards/promql.ts';
 import { BADGES, CLOUD, HR } from '../../src/demo/company-set-up.ts';
+import { startChromium } from '../chromium.ts';
 import { PROGRAM_VERSIONS, findProgram, lacksProgram } from '../programs.ts';
-import { photograph } from './chromium.ts';
 import type { ShownWindow } from './look-charts.ts';
 import { drawDashboard, pageSize } from './look.ts';
 import type { Night } from './night.ts';
@@ -151,7 +152,7 @@ describe.each(PROGRAM_VERSIONS)('with Prometheus %d', (version) => {
       const html = await drawDashboard(json, prometheus, window, CHOICES);
       for (const { title } of json.panels ?? []) expect(html).toContain(title);
       expect(html).not.toMatch(/undefined|NaN|\[object/);
-      keepPicture(`${source.uid}-${version}`, html, pageSize(json));
+      await keepPicture(`${source.uid}-${version}`, html, pageSize(json));
     });
   });
 });
@@ -165,11 +166,23 @@ function exprOf(uid: string, title: string, query: number): string {
 }
 
 /** For people: JIM_LOOK=folder keeps the pages and, where Chromium is installed, pictures of them. */
-function keepPicture(name: string, html: string, size: ReturnType<typeof pageSize>): void {
+async function keepPicture(
+  name: string,
+  html: string,
+  size: ReturnType<typeof pageSize>,
+): Promise<void> {
   const folder = process.env['JIM_LOOK'];
   if (folder === undefined) return;
   mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, `${name}.html`), html);
+  const page = join(folder, `${name}.html`);
+  writeFileSync(page, html);
   const chromium = findProgram('chromium');
-  if (chromium !== undefined) photograph(chromium, html, size, join(folder, `${name}.png`));
+  if (chromium === undefined) return;
+  const browser = await startChromium(chromium);
+  try {
+    await browser.open(pathToFileURL(page).href, { ...size, scheme: 'light' });
+    writeFileSync(join(folder, `${name}.png`), await browser.screenshot());
+  } finally {
+    await browser.close();
+  }
 }

@@ -58,6 +58,9 @@ export function pageView(view: Partial<PageView> = {}): PageView {
         runProfile: 'Export',
         last: lastRunView({
           status: 'CompleteWithWarning',
+          cause: 'object_errors',
+          errors: 2,
+          errorTypes: [{ word: 'DuplicateObject', count: 2 }],
           outcomes: [{ word: 'Exported', count: 12_345 }],
         }),
       }),
@@ -82,13 +85,17 @@ export function pageView(view: Partial<PageView> = {}): PageView {
       runProfileView({
         connectedSystem: 'Directory',
         runProfile: 'Export',
-        last: lastRunView({ status: 'Cancelled', durationSeconds: null }),
+        last: lastRunView({
+          status: 'Cancelled',
+          durationSeconds: null,
+          cause: 'previous_step_failed',
+        }),
       }),
       runProfileView({
         runProfile: 'Delta Import',
         earlierFailure: {
           status: 'CompleteWithError',
-          countedMs: NOW_MS - 6 * 60 * MINUTE_MS,
+          beganMs: NOW_MS - 6 * 60 * MINUTE_MS,
           link: `${LINK}0198f3a1-0000-7000-8000-000000000009`,
         },
       }),
@@ -171,7 +178,7 @@ export function pageView(view: Partial<PageView> = {}): PageView {
 }
 
 /** Would run, break out of an attribute, or push the page apart, if it were not escaped and wrapped. */
-export const HOSTILE_NAMES = [
+const HOSTILE_NAMES = [
   '<script>window.pwned = 1</script>',
   '"><img src=x onerror="window.pwned = 1">',
   "' onmouseover='window.pwned = 1' x='",

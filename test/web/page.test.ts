@@ -64,17 +64,78 @@ describe('the headline', () => {
   });
 });
 
+describe('what failed', () => {
+  const { nowMs } = pageView();
+
+  it('stands first, with why, since when and what came of it', () => {
+    const text = textOf(pageView());
+    expect(text).toContain(
+      'What failed, and why ' +
+        'HR Full Import ✗ FailedWithError 5 h ago 2026-03-04 02:30 UTC ' +
+        'JIM’s worker crashed or was restarted; 1,204 objects with errors: 1,200 MissingExternalIdAttributeValue, 4 AmbiguousMatch; 3 failures in a row ' +
+        'Badges Export ▲ CompleteWithWarning 12 min ago 2026-03-04 07:18 UTC 2 objects with errors: 2 DuplicateObject ' +
+        '1 run ■ Cancelled an earlier step of the schedule failed: Directory Export ' +
+        'HR Delta Import ✗ CompleteWithError 6 h ago 2026-03-04 01:30 UTC Complete again 12 min ago ' +
+        'Warnings',
+    );
+  });
+
+  it('comes after the reason for which JIM cannot be read', () => {
+    const { jim } = pageView();
+    const text = textOf(pageView({ jim: { ...jim, up: false } }));
+    expect(text.indexOf('Warnings')).toBeLessThan(text.indexOf('What failed'));
+  });
+
+  it.each([
+    ['exception', 'an exception ended it (its page in JIM has the message)'],
+    ['object_errors', 'objects had errors'],
+    ['cancelled', 'it was cancelled'],
+    ['cause_of_next_year', 'cause of next year'],
+  ])('says what %s means', (cause, sentence) => {
+    const failed = lastRunView({ status: 'FailedWithError', cause });
+    const text = textOf(pageView({ runProfiles: [runProfileView({ last: failed })] }));
+    expect(text).toContain(`UTC ${sentence} Warnings`);
+  });
+
+  it('is not there where nothing failed', () => {
+    const calm = [runProfileView(), runProfileView({ last: null })];
+    expect(textOf(pageView({ runProfiles: calm }))).not.toContain('What failed');
+  });
+
+  it('stays short where all fails', () => {
+    const all = Array.from({ length: 30 }, (_, index) =>
+      runProfileView({
+        connectedSystem: `System ${index}`,
+        failuresInARow: 1,
+        last: lastRunView({ status: 'FailedWithError', endedMs: nowMs - index }),
+      }),
+    );
+    expect(textOf(pageView({ runProfiles: all }))).toContain('and 18 more, in the table below');
+    const stopped = all.map((profile) => ({
+      ...profile,
+      failuresInARow: 0,
+      last: lastRunView({ status: 'Cancelled', cause: 'previous_step_failed' }),
+    }));
+    expect(textOf(pageView({ runProfiles: stopped }))).toMatch(
+      /30 runs ■ Cancelled an earlier step of the schedule failed: System 0 Full Import; .*; 22 more Warnings/,
+    );
+  });
+});
+
+/** The HTML from the first table on. */
+function tableOf(view: PageView): string {
+  const { html } = renderPage(view);
+  return html.slice(html.indexOf('<table'));
+}
+
 describe('the run profiles', () => {
   it('stand with the worst first, whatever their order', () => {
     const view = pageView();
     const order = (profiles: PageView['runProfiles']): readonly string[] =>
       [
-        ...renderPage({
-          ...view,
-          runProfiles: profiles,
-          progress: [],
-          schedules: [],
-        }).html.matchAll(/<strong>(\w+)<\/strong> ([\w ]+?)\s*[<\n]/g),
+        ...tableOf({ ...view, runProfiles: profiles, progress: [], schedules: [] }).matchAll(
+          /<strong>(\w+)<\/strong> ([\w ]+?)\s*[<\n]/g,
+        ),
       ].map(([, system, profile]) => `${system} ${profile}`);
     const worstFirst = [
       'HR Full Import',
@@ -101,7 +162,7 @@ describe('the run profiles', () => {
   });
 
   it('remember a failure that a success has followed', () => {
-    expect(textOf(pageView())).toContain('✓ Complete ✗ CompleteWithError before, counted 6 h ago');
+    expect(textOf(pageView())).toContain('✓ Complete ✗ CompleteWithError before, 6 h ago');
   });
 
   it.each([
@@ -132,8 +193,8 @@ it('shows what is under way, queued and due, and how we are ourselves', () => {
   const text = textOf(pageView());
   for (const sentence of [
     'HR Full Import ▶ InProgress 20 min 40 % 40,000 of 100,000 objects 30 min',
-    'Phones Export ▶ InProgress – 7 objects –',
-    'Badges Export ▶ CancellationRequested – – –',
+    'Phones Export … InProgress – 7 objects –',
+    'Badges Export … CancellationRequested – – –',
     'Nightly ✗ Failed ▶ one in progress 6 h ago 2026-03-04 01:30 UTC in 18 h 2026-03-05 01:30 UTC',
     'Clean-up disabled none is known – –',
     '1 Processing 3 WaitingForPreviousStep',
