@@ -15,6 +15,7 @@ import { commandClient, tryJim } from './cli/connect.ts';
 import type { Config } from './config/config.ts';
 import type { JimClient } from './jim/client.ts';
 import { checkConfig } from './cli/check-config.ts';
+import { createTerminal } from './cli/terminal.ts';
 import { testAlert } from './cli/test-alert.ts';
 import type { FlagValues } from './config/flags.ts';
 import { formatFault, loadConfig } from './config/load.ts';
@@ -23,7 +24,7 @@ import { secretsOf } from './config/reload.ts';
 import type { Fault } from './config/settings.ts';
 import { createLog } from './log.ts';
 import type { RootLog } from './log.ts';
-import { scheduleFault } from './scheduler.ts';
+import { intervalSecondsOf, scheduleFault } from './scheduler.ts';
 import { realSurroundings } from './surroundings.ts';
 
 /** A bad configuration, a taken port, a state file that cannot be used: what a person has to mend. */
@@ -55,7 +56,7 @@ async function run(parsed: ParsedArguments): Promise<number> {
     case 'check-config':
       return checkConfig({
         loaded: load(parsed.flags),
-        connect: parsed.connect ? (config) => tryJim(jimOf(config), config, print) : null,
+        connect: parsed.connect ? connect : null,
         print,
         complain,
       });
@@ -70,34 +71,32 @@ async function run(parsed: ParsedArguments): Promise<number> {
 
 async function showActivities(loaded: LoadedConfig, asked: ActivitiesArguments): Promise<number> {
   if (!loaded.ok) return refuse(loaded.faults);
-  const { clock } = realSurroundings();
-  const isTerminal = process.stdout.isTTY;
-  let isDrawn = false;
   return activities(asked, {
+    ...createTerminal(process.stdout),
     jim: jimOf(loaded.config),
-    clock,
+    externalUrl: loaded.config.jim.externalUrl,
+    clock: realSurroundings().clock,
     complain,
-    print: (line) => {
-      print(isDrawn ? `\r\u001B[K${line}` : line);
-      isDrawn = false;
-    },
-    redraw: isTerminal
-      ? (line) => {
-          process.stdout.write(`\r\u001B[K${line}`);
-          isDrawn = true;
-        }
-      : null,
   });
 }
 
+function connect(config: Config): Promise<boolean> {
+  let requests = 0;
+  const jim = jimOf(config, () => {
+    requests += 1;
+  });
+  return tryJim({ jim, config, requests: () => requests, intervalSecondsOf, print });
+}
+
 /** JIM as a command meets it. */
-function jimOf(config: Config): JimClient {
+function jimOf(config: Config, onRequest?: () => void): JimClient {
   const { transportFor, clock, random } = realSurroundings();
   return commandClient(config, {
     transport: transportFor(config.jim),
     clock,
     random,
     userAgent: `jim-exporter/${build.version}`,
+    ...(onRequest === undefined ? {} : { onRequest }),
   });
 }
 
