@@ -116,6 +116,8 @@ export interface RigOptions {
   readonly publish?: boolean;
   /** They take turns only when a test says so. */
   readonly collectors?: Partial<CollectorSettings>;
+  /** Ends a collector's turn; never unless said. */
+  readonly deadline?: (ms: number) => AbortSignal;
   /** Our own ceiling; none unless said. */
   readonly requestsPerMinute?: number;
   /** A deliberate defect: the suite must notice it. */
@@ -276,7 +278,7 @@ export async function createRig(options: RigOptions = {}): Promise<Rig> {
       settings: () => ({ ...ALL_COLLECTORS, ...options.collectors }),
       seen: () => poller.seen(),
       nowMs: () => nowMs,
-      deadline: () => new AbortController().signal,
+      deadline: options.deadline ?? (() => new AbortController().signal),
       telemetry: runtime.telemetry,
       log,
       alertsAfter: (ledger) => ledger,

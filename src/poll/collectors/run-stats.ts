@@ -35,11 +35,13 @@ export function createRunStats(mode: () => 'auto' | 'always' | 'never'): Collect
       const due = [...owed, ...history].slice(0, MAX_RUNS_PER_TURN);
       const read = new Map<ActivityId, RunStats>();
       const unread: ActivityId[] = [];
+      /** JIM has deleted them: nothing will ever tell. */
+      const gone = new Set<ActivityId>();
       const error = await askEach(
         due,
         async ({ id, runType }) => {
           const stats = await jim.stats(id, call);
-          if (stats === 'not_found') unread.push(id);
+          if (stats === 'not_found') gone.add(id);
           else read.set(id, statsOf(stats, runType, dialect));
         },
         ({ id }) => unread.push(id),
@@ -53,8 +55,8 @@ export function createRunStats(mode: () => 'auto' | 'always' | 'never'): Collect
             after = applyStats(after, id, stats, nowMs());
             after = applyLastProcessed(after, id, stats.processed);
           }
-          for (const id of unread) {
-            const deferred = deferStats(after, id, nowMs());
+          for (const id of [...unread, ...gone]) {
+            const deferred = deferStats(after, id, nowMs(), gone.has(id));
             after = deferred.ledger;
             if (deferred.missing) {
               missing += 1;
@@ -64,6 +66,7 @@ export function createRunStats(mode: () => 'auto' | 'always' | 'never'): Collect
           return after;
         });
         for (const id of unread) patience.failed(id, nowMs());
+        for (const id of gone) patience.giveUp(id);
         if (missing > 0) telemetry.runStatsMissing(missing);
       }
       if (error !== null) throw error;

@@ -233,6 +233,7 @@ async function runToItsEnd({ company, rig, cycle }: Scene, system: string): Prom
   return id;
 }
 
+const HR_RUN = 'connected_system="HR System",run_profile="Full Import",run_type="FullImport"';
 const CLOUD_RUN =
   'connected_system="Cloud Directory",run_profile="Full Import",run_type="FullImport"';
 
@@ -257,6 +258,34 @@ describe('what collectors add to finished runs', () => {
     const account = [...it.rig.ledger().runs.values()].find(({ last }) => last?.id === id);
     expect(account?.last?.processed).toBe(processed);
     expect(processed).toBeGreaterThan(0);
+
+    const asked: string[] = [];
+    it.rig.simulator.onRequest(({ path }) => asked.push(path));
+    await it.rig.restart();
+    for (let minute = 0; minute < 6; minute += 1) {
+      it.rig.pass(60_000);
+      await it.cycle();
+    }
+    expect(it.value(`jim_run_objects_processed_total{${HR_RUN}}`)).toBe(processed);
+    expect(asked.filter((path) => path.includes(id) && path.endsWith('/stats'))).toEqual([]);
+  });
+
+  test('a run that JIM has deleted is asked about once', async () => {
+    const it = await scene('main', { settings: { runStats: 'auto' } });
+    await it.cycle();
+    it.rig.simulator.faults.inject(
+      { kind: 'status', status: 500 },
+      { path: /stats$/, times: Number.POSITIVE_INFINITY },
+    );
+    const id = await runToItsEnd(it, HR);
+    const owed = it.rig.ledger().owedStats.size;
+    for (const each of it.rig.ledger().owedStats.keys()) it.company.world.remove(each);
+    expect(it.company.world.row(id)).toBeUndefined();
+    it.rig.simulator.faults.clear();
+    it.rig.pass(61_000);
+    await it.rig.collectors.afterPoll({});
+    expect(it.rig.ledger().owedStats.size).toBe(0);
+    expect(it.value('jim_exporter_run_stats_missing_total')).toBe(owed);
   });
 
   test('the last run of a first start has its gauge too, and no counter knows of it', async () => {
@@ -433,6 +462,50 @@ describe('a collector that fails', () => {
     expect(asked).toEqual(['/api/v1/health/ready']);
     expect(value('jim_ready')).toBe(1);
   });
+});
+
+describe('a collector that hangs', () => {
+  test('delays neither the poll, nor the others, nor what is served; its deadline ends it', async () => {
+    const deadline = new AbortController();
+    const { rig, cycle, value } = await scene('main', { deadline: () => deadline.signal });
+    await cycle();
+    const schedules = value(`jim_schedule_enabled{schedule="${DELTA}"}`);
+    rig.simulator.faults.inject(
+      { kind: 'hang' },
+      { path: /schedules$/, times: Number.POSITIVE_INFINITY },
+    );
+    const hanging = rig.collectors.turn('schedules', {});
+    const polls = value('jim_exporter_polls_total') ?? Number.NaN;
+    rig.pass(15_000);
+    await rig.poll();
+    await rig.collectors.turn('certificates', {});
+    expect(value('jim_exporter_polls_total')).toBe(polls + 1);
+    expect(value('jim_up')).toBe(1);
+    expect(value('jim_exporter_collector_success{collector="certificates"}')).toBe(1);
+    expect(value(`jim_schedule_enabled{schedule="${DELTA}"}`)).toBe(schedules);
+    deadline.abort(new DOMException('the turn took too long', 'TimeoutError'));
+    await hanging;
+    expect(value('jim_exporter_collector_success{collector="schedules"}')).toBe(0);
+    expect(value('jim_up')).toBe(1);
+    expect(rig.lines.filter(({ msg }) => msg === 'a collector failed')).toMatchObject([
+      { fields: { collector: 'schedules', reason: 'timeout' } },
+    ]);
+  });
+});
+
+test('poll and collectors together stay inside requests_per_minute', async () => {
+  const { rig, cycle } = await scene('0.14', { requestsPerMinute: 30 });
+  const atMs: number[] = [];
+  rig.simulator.onRequest(() => atMs.push(rig.nowMs()));
+  for (let turn = 0; turn < 12; turn += 1) {
+    await cycle();
+    rig.pass(15_000);
+  }
+  expect(atMs.length).toBeGreaterThan(60);
+  const inAMinuteFrom = (from: number): number =>
+    atMs.filter((at) => at >= from && at < from + 60_000).length;
+  // A tenth of it may have been saved up.
+  expect(Math.max(...atMs.map(inAMinuteFrom))).toBeLessThanOrEqual(33);
 });
 
 describe('a collector that is off', () => {
