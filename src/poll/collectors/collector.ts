@@ -39,8 +39,11 @@ export interface Collector {
   readonly needsKey: boolean;
   /** The reading leaves with the first failure, not after three missed turns. */
   readonly leavesAtOnce: boolean;
-  /** Rejects with RequestError or StorageFailure; anything else is a bug. */
-  readonly collect: (turn: CollectorTurn) => Promise<Collected>;
+  /**
+   * `waiting` where nothing was asked, since what failed before is asked about again later: that is no success.
+   * Rejects with RequestError or StorageFailure; anything else is a bug.
+   */
+  readonly collect: (turn: CollectorTurn) => Promise<Collected | 'waiting'>;
 }
 
 /** For what every version has. */

@@ -144,7 +144,7 @@ export function createCollectors(options: CollectorsOptions): Collectors {
     const deadline = options.deadline(TURN_DEADLINE_MS);
     const ends = endOfAny(signal === undefined ? [deadline] : [signal, deadline]);
     try {
-      state.collected = await collector.collect({
+      const collected = await collector.collect({
         jim: options.jim,
         dialect,
         call: {
@@ -156,6 +156,8 @@ export function createCollectors(options: CollectorsOptions): Collectors {
         move: (step) => keeper.move((ledger) => options.alertsAfter(step(ledger))),
         telemetry,
       });
+      if (collected === 'waiting') return;
+      state.collected = collected;
       succeed(state);
     } catch (error) {
       if (signal?.aborted) return;

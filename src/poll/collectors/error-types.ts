@@ -30,6 +30,8 @@ export function createErrorTypes(): Collector {
           : [{ run, id: last.id, errors: last.errors }],
       );
       const due = wanted.filter(({ id }) => patience.isDue(id, nowMs()));
+      if (due.length === 0 && wanted.some(({ id }) => patience.isWaiting(id, nowMs())))
+        return 'waiting';
       const error = await askEach(
         due.slice(0, MAX_RUNS_PER_TURN),
         (subject) => readErrorTypes(turn, subject),

@@ -47,13 +47,12 @@ export function createFailureCauses(messagesWanted: () => boolean): FailureCause
       leavesAtOnce: false,
       collect: async (turn) => {
         const { ledger, nowMs } = turn;
-        const due = [...ledger().runs].flatMap(([run, { lastFailure }]) =>
-          lastFailure === null ||
-          lastFailure.cause !== null ||
-          !patience.isDue(lastFailure.id, nowMs())
-            ? []
-            : [{ run, id: lastFailure.id }],
+        const wanted = [...ledger().runs].flatMap(([run, { lastFailure }]) =>
+          lastFailure === null || lastFailure.cause !== null ? [] : [{ run, id: lastFailure.id }],
         );
+        const due = wanted.filter(({ id }) => patience.isDue(id, nowMs()));
+        if (due.length === 0 && wanted.some(({ id }) => patience.isWaiting(id, nowMs())))
+          return 'waiting';
         const error = await askEach(
           due.slice(0, MAX_RUNS_PER_TURN),
           ({ run, id }) => readCause(turn, run, id),

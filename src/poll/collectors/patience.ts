@@ -7,6 +7,8 @@ const MAX_REMEMBERED = 1_000;
 
 export interface Patience {
   isDue(id: string, nowMs: number): boolean;
+  /** It failed, and is asked about again later. */
+  isWaiting(id: string, nowMs: number): boolean;
   failed(id: string, nowMs: number): void;
   /** An answer came that says nothing: never ask again. */
   giveUp(id: string): void;
@@ -23,6 +25,10 @@ export function createPatience(): Patience {
   };
   return {
     isDue: (id, nowMs) => nowMs >= (waiting.get(id)?.nextMs ?? 0),
+    isWaiting: (id, nowMs) => {
+      const nextMs = waiting.get(id)?.nextMs ?? 0;
+      return nextMs > nowMs && Number.isFinite(nextMs);
+    },
     failed: (id, nowMs) => {
       const sinceMs = waiting.get(id)?.sinceMs ?? nowMs;
       const spent = nowMs - sinceMs >= PATIENCE_MS;

@@ -26,13 +26,16 @@ export function createRunStats(mode: () => 'auto' | 'always' | 'never'): Collect
     needsKey: true,
     leavesAtOnce: false,
     collect: async ({ jim, call, dialect, ledger, move, nowMs, telemetry }) => {
-      const owed = [...ledger().owedStats].flatMap(([id, { runType, nextTryMs }]) =>
+      const { owedStats } = ledger();
+      const owed = [...owedStats].flatMap(([id, { runType, nextTryMs }]) =>
         nextTryMs <= nowMs() ? [{ id, runType }] : [],
       );
-      const history = unreadLastRuns(ledger(), dialect).filter(({ id }) =>
-        patience.isDue(id, nowMs()),
-      );
+      const unreadHistory = unreadLastRuns(ledger(), dialect);
+      const history = unreadHistory.filter(({ id }) => patience.isDue(id, nowMs()));
       const due = [...owed, ...history].slice(0, MAX_RUNS_PER_TURN);
+      const waits =
+        owedStats.size > 0 || unreadHistory.some(({ id }) => patience.isWaiting(id, nowMs()));
+      if (due.length === 0 && waits) return 'waiting';
       const read = new Map<ActivityId, RunStats>();
       const unread: ActivityId[] = [];
       /** JIM has deleted them: nothing will ever tell. */
