@@ -4,7 +4,7 @@
  */
 import type { ActivityId, Instant } from '../jim/activity.ts';
 import type { CallOptions } from '../jim/ask.ts';
-import type { JimClient } from '../jim/client.ts';
+import type { ActivityPage, JimClient } from '../jim/client.ts';
 import type { Dialect } from '../jim/dialect.ts';
 import type { Accounted, AccountEvent } from '../ledger/account.ts';
 import { account } from '../ledger/account.ts';
@@ -125,7 +125,7 @@ export function createPoller(options: PollerOptions): Poller {
       reader: {
         filters: dialect.filters,
         maxPage: dialect.maxPage,
-        list: (query) => jim.list(query, call),
+        list: async (query) => noteDate(await jim.list(query, call)),
         hasActivity: async (id) => (await jim.detail(id, call)) !== 'not_found',
       },
     };
@@ -141,7 +141,6 @@ export function createPoller(options: PollerOptions): Poller {
   async function firstStart(turn: Turn): Promise<void> {
     const { lookback, lookbackPages } = turn.settings;
     const look = await firstLook(turn.reader, { lookback, pages: lookbackPages }, turn.pollMs);
-    noteDate(look.head.date);
     await move((ledger) => {
       const step = account(ledger, { ...look.observation, nowMs: nowMs() }, limitsOf(turn));
       const reading = firstReading(look.head, look.enumerated);
@@ -163,7 +162,6 @@ export function createPoller(options: PollerOptions): Poller {
     const before = keeper.current();
     const { slices, head: read } = await lookAtHead(turn.reader, before);
     turn.totalCount = read.totalCount;
-    noteDate(read.date);
     see(turn, slices);
     const spare = await spareRequest.spend(turn, before);
     memory.note(turn, before.open, spare.sightings);
@@ -244,9 +242,10 @@ export function createPoller(options: PollerOptions): Poller {
     for (const { sightings } of slices) memory.note(turn, keeper.current().open, sightings);
   }
 
-  /** Date says whole seconds: half a second is the best guess at the rest. */
-  function noteDate(date: Instant): void {
-    clockOffsetSeconds = (date / 1_000 + 500 - nowMs()) / 1_000;
+  /** Date says whole seconds: half a second is the best guess at the rest. Held against our clock at that very answer, not at the end of a long look. */
+  function noteDate(page: ActivityPage): ActivityPage {
+    clockOffsetSeconds = (page.date / 1_000 + 500 - page.receivedAtMs) / 1_000;
+    return page;
   }
 
   /** A lasting failure is an error once, and again when its reason changes. */

@@ -1,10 +1,11 @@
 /** The poll cycle on a simulated JIM: what is counted, when, and at what cost in requests. */
 import { beforeEach, describe, expect, test } from 'vitest';
+import { micros } from '../../src/jim/activity.ts';
 import type { WorldRow } from '../../src/demo/row.ts';
 import { DIALECTS } from '../../src/demo/dialects.ts';
 import type { Rig } from './rig.ts';
 import { createRig, runsCounted } from './rig.ts';
-import { RUN } from './rows.ts';
+import { RUN, loadFinished } from './rows.ts';
 
 function ended(rig: Rig, status = 'Complete', seconds = 30): Partial<WorldRow> {
   return {
@@ -91,4 +92,16 @@ describe.each(DIALECTS)('dialect %s', (dialect) => {
     expect(runsCounted(rig)).toBe(1_001);
     expect(rig.simulator.requestCount - before).toBeLessThanOrEqual(4);
   });
+});
+
+test('a first look that takes minutes does not set the clocks apart', async () => {
+  const rig = await createRig({
+    requestsPerMinute: 12,
+    settings: { lookback: micros(30 * 86_400e6) },
+  });
+  loadFinished(rig.world, 3_000);
+  const begunMs = rig.nowMs();
+  await rig.poll();
+  expect(rig.nowMs() - begunMs).toBeGreaterThan(60_000);
+  expect(Math.abs(rig.poller.seen().clockOffsetSeconds ?? Number.NaN)).toBeLessThan(1);
 });

@@ -19,9 +19,9 @@ interface Scene {
 
 async function scene(
   dialect: DialectName = 'main',
-  options: Omit<RigOptions, 'world'> = {},
+  { days = 0, ...options }: Omit<RigOptions, 'world'> & { readonly days?: number } = {},
 ): Promise<Scene> {
-  const company = createCompany({ seed: 5, startMs: START_MS, days: 0, dialect, quiet: true });
+  const company = createCompany({ seed: 5, startMs: START_MS, days, dialect, quiet: true });
   const rig = await createRig({ ...options, world: company.world });
   return {
     company,
@@ -289,7 +289,7 @@ describe('what collectors add to finished runs', () => {
   });
 
   test('the last run of a first start has its gauge too, and no counter knows of it', async () => {
-    const it = await scene('main', { settings: { runStats: 'auto' } });
+    const it = await scene('main', { days: 1, settings: { runStats: 'auto' } });
     await it.cycle();
     await it.cycle();
     const ran = [...it.rig.ledger().runs.values()].filter(({ last }) => last !== null);
