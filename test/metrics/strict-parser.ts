@@ -72,6 +72,15 @@ const BUCKET_BOUND = /^(?:-?(?:0|[1-9][0-9]*)\.[0-9]+|[1-9](?:\.[0-9]+)?e[+-][0-
 const TYPES: readonly string[] = ['counter', 'gauge', 'histogram'];
 const MAX_EXEMPLAR_CHARACTERS = 128;
 
+interface Identity {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly key: string;
+}
+/** Identities read before: simulations parse the same series thousands of times. */
+const IDENTITIES = new Map<string, Identity>();
+const MAX_IDENTITIES = 20_000;
+
 class Parser {
   readonly #text: string;
   readonly #format: ExpositionFormat;
@@ -136,14 +145,28 @@ class Parser {
 
   #sample(line: string): void {
     const reader = new LineReader(line, (why) => this.#fail(why));
-    const name = reader.take(/[a-zA-Z_][a-zA-Z0-9_]*/y);
-    const labels = reader.labels();
-    reader.expect(' ');
+    const identity = this.#identity(line, reader);
     const value = reader.number();
     let exemplar: ParsedExemplar | null = null;
     if (this.#format === 'openmetrics' && reader.skip(' # ')) exemplar = this.#exemplar(reader);
     if (!reader.atEnd) this.#fail('text after the value');
-    this.#add({ name, labels, value, exemplar });
+    const { name, labels } = identity;
+    this.#add({ name, labels, value, exemplar }, identity.key);
+  }
+
+  /** Name and labels, up to the space before the value. The same text means the same: it is read once. */
+  #identity(line: string, reader: LineReader): Identity {
+    const text = line.slice(0, line.lastIndexOf(' ') + 1);
+    const known = IDENTITIES.get(text);
+    if (known !== undefined && reader.skip(text)) return known;
+    const name = reader.take(/[a-zA-Z_][a-zA-Z0-9_]*/y);
+    const labels = reader.labels();
+    reader.expect(' ');
+    const identity = { name, labels, key: seriesKey(name, labels) };
+    if (!reader.hasRead(text)) return identity;
+    if (IDENTITIES.size >= MAX_IDENTITIES) IDENTITIES.clear();
+    IDENTITIES.set(text, identity);
+    return identity;
   }
 
   #exemplar(reader: LineReader): ParsedExemplar {
@@ -159,7 +182,7 @@ class Parser {
     return { labels, value, timestamp };
   }
 
-  #add(sample: ParsedSample): void {
+  #add(sample: ParsedSample, key: string): void {
     const family = this.#family;
     if (family === null || family.type === '') this.#fail('a sample before its HELP and TYPE');
     const suffix = this.#suffixOf(family, sample.name);
@@ -168,7 +191,6 @@ class Parser {
     if (Number.isNaN(sample.value)) this.#fail('NaN');
     if (sample.exemplar !== null && !['_total', '_bucket'].includes(suffix))
       this.#fail('an exemplar on what is neither _total nor _bucket');
-    const key = seriesKey(sample.name, sample.labels);
     if (this.#series.has(key)) this.#fail('the same series twice');
     this.#series.set(key, sample);
     family.samples.push(sample);
@@ -262,6 +284,11 @@ class LineReader {
 
   get atEnd(): boolean {
     return this.#at === this.#line.length;
+  }
+
+  /** Exactly this much was read. */
+  hasRead(text: string): boolean {
+    return this.#at === text.length;
   }
 
   take(pattern: RegExp): string {
