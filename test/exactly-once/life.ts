@@ -309,7 +309,7 @@ class Life {
         (ledger) => applyInventory(ledger, { runProfiles, connectedSystems }, nowMs).ledger,
       ),
     );
-    if (end === 'done') this.#observer.inventoryRead(connectedSystems);
+    this.#observer.inventoryRead(connectedSystems, end === 'done');
   }
 
   #upgrade(): void {

@@ -33,8 +33,8 @@ export class Observer {
   #retired = new Map<string, ParsedSample>();
   /** Rows that nobody can promise: a restore brought them back, or a jump of JIM's clock left them behind. */
   readonly #excused = new Set<string>();
-  /** Connected systems of the newest inventory. */
-  #inventory: readonly string[] | null = null;
+  /** Connected systems of the newest inventory; several where a crash leaves open which one is durable. */
+  #inventories: readonly (readonly string[])[] = [];
   #isAnyClockMoved = false;
   #startedMs: readonly [number, number] = [0, 0];
   /** The exporter's clock at the last scrape. */
@@ -79,8 +79,9 @@ export class Observer {
     this.#scrapedMs = null;
   }
 
-  inventoryRead(connectedSystems: readonly string[]): void {
-    this.#inventory = connectedSystems;
+  inventoryRead(connectedSystems: readonly string[], isDurable: boolean): void {
+    const others = isDurable ? [] : this.#inventories;
+    this.#inventories = [...others, connectedSystems];
   }
 
   async scraped(rig: Rig): Promise<void> {
@@ -115,7 +116,7 @@ export class Observer {
   /** A series may leave only with the whole life of its label set behind it. */
   #left(rig: Rig, key: string, sample: ParsedSample): void {
     const system = sample.labels['connected_system'] ?? '';
-    const isListed = this.#inventory?.includes(system) ?? true;
+    const isListed = this.#inventories.every((systems) => systems.includes(system));
     const sinceMs = rig.nowMs() - lastEndMs(rig, sample.labels);
     const isOld = sinceMs > this.#seriesRetentionMs || this.#isAnyClockMoved;
     if (isListed || system === '' || !isOld) this.#tell(`${key} disappeared`);
