@@ -145,17 +145,20 @@ export class Observer {
       [...cells.values()].map(({ birth }) => birth),
     );
     if ([...births, ...cellBirths].some((birth) => birth !== null)) return false;
-    return this.#rows(rig).every((row) => !this.#must(row) || rig.disk.counted.has(idOf(row)));
+    return this.#rows(rig).every((row) => !this.#must(row) || rig.disk.hasCounted(idOf(row)));
   }
 
   judge(rig: Rig): Judgement {
-    const { counted: ids } = rig.disk;
     const rows = this.#rows(rig).filter((row) => !this.#isHistory(row));
-    for (const { id, endings } of rows.filter((row) => this.#must(row) && !ids.has(idOf(row)))) {
+    for (const { id, endings } of rows.filter(
+      (row) => this.#must(row) && !rig.disk.hasCounted(idOf(row)),
+    )) {
       const states = endings.map(({ status }) => status).join(' → ');
       this.#tell(`Activity ${id} (${states}) was never counted`);
     }
-    const counted = rows.filter((row) => ids.has(idOf(row))).map((row) => this.#settled(row));
+    const counted = rows
+      .filter((row) => rig.disk.hasCounted(idOf(row)))
+      .map((row) => this.#settled(row));
     const sentences = [
       ...this.#found,
       ...unexplained(counted, this.#shown()).slice(0, MAX_SENTENCES),
@@ -209,7 +212,7 @@ export class Observer {
 function lastEndMs({ world, disk }: Rig, labels: ParsedSample['labels']): number {
   const moments = world
     .truth()
-    .filter((row) => disk.counted.has(idOf(row)))
+    .filter((row) => disk.hasCounted(idOf(row)))
     .flatMap(({ endings: [first] }) =>
       first !== undefined && isOf(first, labels) ? [first.fromMs] : [],
     );

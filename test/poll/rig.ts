@@ -73,10 +73,10 @@ const DISK_ERRORS = {
   after: 'EIO: i/o error, fsync',
 } as const;
 
-/** A copy of the state file, with what it had counted. */
+/** A copy of the state file, with the ids that it counted and forgot since. */
 export interface StateBackup {
   readonly ledger: Ledger;
-  readonly counted: ReadonlySet<ActivityId>;
+  readonly forgotten: ReadonlySet<ActivityId>;
 }
 
 /** A disk that keeps a ledger, and can be told to fail. */
@@ -88,44 +88,46 @@ export interface VirtualDisk extends LedgerStore {
   /** What a restart would load; null before the first commit. */
   readonly durable: Ledger | null;
   readonly commits: number;
-  /** Ids that the durable counters hold, those forgotten since among them. */
-  readonly counted: ReadonlySet<ActivityId>;
+  /** Whether the durable counters hold an Activity, though its id may be forgotten since. */
+  hasCounted(id: ActivityId): boolean;
   backup(): StateBackup | null;
   /** Puts an older state file in the place of the newest. */
   restore(backup: StateBackup): void;
 }
 
-/** A disk, and a way to tell it which ids the next commit counts but no longer remembers. */
+/** A disk, and a way to tell it which ids the next commit no longer remembers. */
 interface WatchedDisk extends VirtualDisk {
   forgets(ids: Iterable<ActivityId>): void;
 }
 
 /** A ledger never changes, so it is turned into bytes only when somebody reads them: a restart. */
 function virtualDisk(): WatchedDisk {
-  let durable: Ledger | null = null;
+  let durable: StateBackup | null = null;
   let commits = 0;
-  let counted = new Set<ActivityId>();
-  let forgotten: ActivityId[] = [];
+  /** Ids forgotten by the ledger in memory, and those that the next commit forgets. */
+  let forgotten: ReadonlySet<ActivityId> = new Set();
+  let forgetting: readonly ActivityId[] = [];
   const planned: DiskFault[] = [];
-  const keep = (ledger: Ledger): void => {
-    durable = ledger;
-    for (const id of forgotten) counted.add(id);
-    for (const id of ledger.counted.keys()) counted.add(id);
-  };
   const disk: WatchedDisk = {
     crashed: false,
-    load: async () => (durable === null ? null : decodeLedger(encodeLedger(durable), 'virtual')),
+    load: async () => {
+      forgotten = durable?.forgotten ?? new Set();
+      return durable === null ? null : decodeLedger(encodeLedger(durable.ledger), 'virtual');
+    },
     commit: async (ledger) => {
       const broken = violations(ledger);
       if (broken.length > 0) throw new Error(`The ledger breaks its own rules: ${broken.join()}`);
       const outcome = planned.shift();
-      if (outcome === undefined || outcome === 'after' || outcome === 'crash after') keep(ledger);
-      forgotten = [];
+      const next = forgetting.length === 0 ? forgotten : new Set([...forgotten, ...forgetting]);
+      forgetting = [];
+      if (outcome === undefined || outcome === 'after' || outcome === 'crash after')
+        durable = { ledger, forgotten: next };
       if (outcome === 'crash before' || outcome === 'crash after') {
         disk.crashed = true;
         throw new Crash('killed');
       }
       if (outcome !== undefined) throw new Error(DISK_ERRORS[outcome]);
+      forgotten = next;
       commits += 1;
       return ledger.counted.size;
     },
@@ -134,21 +136,19 @@ function virtualDisk(): WatchedDisk {
       planned.push(...outcomes);
     },
     forgets: (ids) => {
-      forgotten = [...ids];
+      forgetting = [...ids];
     },
-    backup: () => (durable === null ? null : { ledger: durable, counted: new Set(counted) }),
+    hasCounted: (id) =>
+      durable !== null && (durable.ledger.counted.has(id) || durable.forgotten.has(id)),
+    backup: () => durable,
     restore: (backup) => {
-      durable = backup.ledger;
-      counted = new Set(backup.counted);
+      durable = backup;
     },
     get durable() {
-      return durable;
+      return durable?.ledger ?? null;
     },
     get commits() {
       return commits;
-    },
-    get counted() {
-      return counted;
     },
   };
   return disk;
