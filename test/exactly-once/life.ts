@@ -260,7 +260,7 @@ class Life {
       await this.#moveClock(random.int(-5 * HOUR_MS, 5 * HOUR_MS));
     if (this.#may('our_clock', 0.03)) {
       this.#rig.setOurClock(random.int(-5 * HOUR_MS, 5 * HOUR_MS));
-      this.#observer.ourClockMoves();
+      this.#observer.ourClockMoves(this.#rig);
     }
     if (random.chance(0.1)) await this.#backUpState();
     if (random.chance(0.08)) this.#backup = world.backup();
@@ -288,7 +288,7 @@ class Life {
     if (this.#clockJumps >= MAX_CLOCK_JUMPS) return;
     if (byMs < 0 && this.#rememberIds !== null) return;
     this.#clockJumps += 1;
-    this.#observer.clockMoves(this.#work.hidden());
+    this.#observer.clockMoves(this.#rig, this.#work.hidden());
     this.#rig.world.clockOffsetMs += byMs;
     if (byMs >= 0) return;
     this.#stateBackup = null;

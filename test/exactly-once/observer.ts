@@ -35,7 +35,8 @@ export class Observer {
   readonly #excused = new Set<string>();
   /** Connected systems of the newest inventory; several where a crash leaves open which one is durable. */
   #inventories: readonly (readonly string[])[] = [];
-  #isAnyClockMoved = false;
+  /** When JIM's clock or the exporter's was set, by the true time. */
+  readonly #jumpsMs: number[] = [];
   #startedMs: readonly [number, number] = [0, 0];
   /** The exporter's clock at the last scrape. */
   #scrapedMs: number | null = null;
@@ -50,14 +51,14 @@ export class Observer {
     this.#startedMs = [beganMs, endedMs];
   }
 
-  clockMoves(hidden: readonly string[]): void {
-    this.#isAnyClockMoved = true;
+  clockMoves(rig: Rig, hidden: readonly string[]): void {
+    this.#jumpsMs.push(rig.nowMs());
     for (const id of hidden) this.#excused.add(id);
   }
 
   /** Waiting times are measured by it: those under way may end at once. */
-  ourClockMoves(): void {
-    this.#isAnyClockMoved = true;
+  ourClockMoves(rig: Rig): void {
+    this.#jumpsMs.push(rig.nowMs());
     this.#scrapedMs = null;
   }
 
@@ -118,7 +119,7 @@ export class Observer {
     const system = sample.labels['connected_system'] ?? '';
     const isListed = this.#inventories.every((systems) => systems.includes(system));
     const sinceMs = rig.nowMs() - lastEndMs(rig, sample.labels);
-    const isOld = sinceMs > this.#seriesRetentionMs || this.#isAnyClockMoved;
+    const isOld = sinceMs > this.#seriesRetentionMs || this.#jumpsMs.length > 0;
     if (isListed || system === '' || !isOld) this.#tell(`${key} disappeared`);
     const before = this.#retired.get(key)?.value ?? 0;
     this.#retired.set(key, { ...sample, value: before + sample.value });
@@ -198,12 +199,13 @@ export class Observer {
     return row.endings.at(-1)?.toMs === null;
   }
 
-  /** A status that lasted shorter than `settle` must not have been the one that counted. */
+  /** A status that lasted shorter than `settle` must not have been the one that counted, by clocks that go right. */
   #settled(row: TruthRow): TruthRow {
-    if (this.#isAnyClockMoved || this.#excused.has(row.id)) return row;
-    const lasting = row.endings.filter(
-      ({ fromMs, toMs }) => toMs === null || toMs - fromMs > BRIEF_MS,
-    );
+    if (this.#excused.has(row.id)) return row;
+    const lasting = row.endings.filter(({ fromMs, toMs }) => {
+      const isBrief = toMs !== null && toMs - fromMs <= BRIEF_MS;
+      return !isBrief || this.#jumpsMs.some((ms) => ms >= fromMs && ms <= toMs);
+    });
     return lasting.length === 0 ? row : { ...row, endings: lasting };
   }
 }

@@ -221,7 +221,7 @@ export class Work {
       const row = world.row(id);
       if (row !== undefined) world.update(id, this.#ending(row.created));
     };
-    if (may('flip', 0.08)) world.after(random.pick([3, 40, 1_500, 3_000, 35_000]), again);
+    if (may('flip', 0.12)) world.after(random.pick([3, 40, 1_500, 3_000, 3_900, 35_000]), again);
     else if (may('reopen', 0.02)) {
       const unfinished = { status: 'InProgress', executionTime: null, totalActivityTime: null };
       world.after(500, () => world.update(id, unfinished));
