@@ -154,9 +154,7 @@ export class Draft {
 
   /** The same reference where nothing changed. */
   finish(): Ledger {
-    const before = this.#before;
-    const next: Ledger = {
-      ...before,
+    const moved = {
       counted: this.counted.value,
       open: this.open.value,
       missing: this.missing.value,
@@ -167,8 +165,9 @@ export class Draft {
       authentication: this.#authentication,
       labels: this.#naming.admissions,
     };
-    const keys = Object.keys(next) as (keyof Ledger)[];
-    return keys.every((key) => next[key] === before[key]) ? before : next;
+    const before: Readonly<Record<string, unknown>> = { ...this.#before };
+    const isSame = Object.entries(moved).every(([key, value]) => before[key] === value);
+    return isSame ? this.#before : { ...this.#before, ...moved };
   }
 }
 

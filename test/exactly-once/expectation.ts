@@ -188,7 +188,7 @@ function choose(
   const left = new Map(totals.statuses);
   for (const { status } of fixed) left.set(status, (left.get(status) ?? 0) - 1);
   const sum = (pick: (ending: Chosen) => number): number =>
-    fixed.reduce((all, ending) => all + pick(ending), 0);
+    fixed.reduce((before, ending) => before + pick(ending), 0);
   const taken: Chosen[] = [];
   let tried = 0;
   const search = (index: number, added: number, errors: number): boolean => {

@@ -227,6 +227,8 @@ class Life {
     if (this.#may('limits', 0.5))
       await this.#rig.restart(this.#drawLimits(), { maxLabelSets: random.int(9, 40) });
     else await this.#rig.restart();
+    // The state as loaded is shown at once; what retires in the first poll was there.
+    await this.#observer.scraped(this.#rig);
   }
 
   /** Days in which little happens; polls in which nothing would are left out. */
