@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { live } from './life.ts';
 import { MUTANTS } from './mutants.ts';
 
-const LIVES_PER_MUTANT = 40;
+const LIVES_PER_MUTANT = 80;
 
 describe('a life notices an exporter that', () => {
   test.each(Object.entries(MUTANTS))('%s', { timeout: 300_000 }, async (name, mutant) => {
