@@ -9,9 +9,6 @@ export class CopyOnWrite<K, V> {
   get value(): ReadonlyMap<K, V> {
     return this.#copy ?? this.#before;
   }
-  get changed(): boolean {
-    return this.#copy !== null;
-  }
   get size(): number {
     return this.value.size;
   }
@@ -24,7 +21,9 @@ export class CopyOnWrite<K, V> {
   entries(): MapIterator<[K, V]> {
     return this.value.entries();
   }
+  /** The value that is there already changes nothing. */
   set(key: K, value: V): void {
+    if (this.value.get(key) === value) return;
     this.#copy ??= new Map(this.#before);
     this.#copy.set(key, value);
   }

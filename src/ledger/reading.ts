@@ -7,10 +7,8 @@ import type { ActivityId, Instant, Micros } from '../jim/activity.ts';
 import { MICROS_PER_SECOND, before, earlier, instant, later } from '../jim/activity.ts';
 import type { Counted, Ledger, Reading, TotalHint, Unread } from './ledger.ts';
 
-/** Counted ids remembered beyond those that the window and unread parts need. */
-const MAX_COUNTED_IDS = 10_000;
-/** Pruning sorts: done only when this many are too many. */
-const PRUNE_SLACK = 1_000;
+/** Counted ids remembered beyond those that the window and unread parts need; pruning sorts, so a few more may wait. */
+const REMEMBERED = { ids: 10_000, slack: 1_000 };
 /** Polls in a row in which `totalCount` must disagree before it is believed. */
 const TOTAL_DISAGREEMENTS = 2;
 
@@ -60,16 +58,11 @@ export function readHead(reading: Reading, head: HeadRead, overlap: Micros): Rea
     lastDate: head.date,
     unread: trimmed,
   };
-  const reached = head.ended || head.deepest === null || (stop !== null && head.deepest < stop);
   const begun = seen.passBase === null ? beginPass(seen, head, end, stop) : seen;
-  if (reached || head.deepest === null) return completePass(begun);
-  const gap: Unread = {
-    low: atLeast(stop, reading.horizon, head.deepest),
-    high: head.deepest,
-    fromOldest: head.deepestFromOldest,
-    knownBelow: stop ?? head.deepest,
-  };
-  return completePass({ ...begun, unread: addUnread(begun.unread, gap) });
+  return completePass({
+    ...begun,
+    unread: addUnread(begun.unread, restBelow(head, stop, reading, stop)),
+  });
 }
 
 function raisedTop(reading: Reading, head: HeadRead): Instant | null {
@@ -86,21 +79,30 @@ function beginPass(
   stop: Instant | null,
 ): Reading {
   const begun: Reading = { ...reading, passBase: reading.top, passEnd: end, lowestDate: head.date };
-  if (head.ended || head.deepest === null || end === null || head.deepest < end) return begun;
-  const rest: Unread = {
-    low: atLeast(end, reading.horizon, head.deepest),
-    high: head.deepest,
-    fromOldest: head.deepestFromOldest,
-    knownBelow: stop ?? head.deepest,
-  };
-  return { ...begun, unread: addUnread(begun.unread, rest) };
+  if (end === null) return begun;
+  return { ...begun, unread: addUnread(begun.unread, restBelow(head, end, reading, stop)) };
 }
 
-/** A gap never reaches below the horizon: unknown rows there are history. */
-function atLeast(low: Instant | null, horizon: Instant | null, high: Instant): Instant {
-  const bound =
-    low === null ? (horizon ?? instant(0)) : horizon === null ? low : later(low, horizon);
-  return earlier(bound, high);
+/** What a look at the head left unread down to `low`; null where it reached that far. */
+function restBelow(
+  { deepest, deepestFromOldest, ended }: HeadRead,
+  low: Instant | null,
+  { horizon }: Reading,
+  stop: Instant | null,
+): Unread | null {
+  if (ended || deepest === null || (low !== null && deepest < low)) return null;
+  return aboveHorizon(horizon, {
+    low: low === null ? instant(0) : earlier(low, deepest),
+    high: deepest,
+    fromOldest: deepestFromOldest,
+    knownBelow: stop ?? deepest,
+  });
+}
+
+/** Unread parts end above the horizon: unknown rows at or before it are history, or were counted and forgotten. */
+function aboveHorizon(horizon: Instant | null, part: Unread): Unread | null {
+  if (horizon === null || part.low > horizon) return part;
+  return part.high > horizon ? { ...part, low: instant(horizon + 1) } : null;
 }
 
 function completePass(reading: Reading): Reading {
@@ -123,7 +125,8 @@ function trimAbove(
 }
 
 /** Adds a part, joining those that meet: the newer one says where to read on. */
-function addUnread(unread: readonly Unread[], part: Unread): readonly Unread[] {
+function addUnread(unread: readonly Unread[], part: Unread | null): readonly Unread[] {
+  if (part === null) return unread;
   const joined: Unread[] = [];
   for (const next of [...unread, part].toSorted((a, b) => b.high - a.high)) {
     const last = joined.at(-1);
@@ -187,8 +190,8 @@ function keepFrom(reading: Reading, overlap: Micros): Instant | null {
 }
 
 /** Forgets the oldest counted ids beyond what is needed, and raises the horizon to the newest forgotten. */
-export function prune(ledger: Ledger, overlap: Micros): Ledger {
-  if (ledger.counted.size <= MAX_COUNTED_IDS + PRUNE_SLACK) return ledger;
+export function prune(ledger: Ledger, overlap: Micros, { ids, slack } = REMEMBERED): Ledger {
+  if (ledger.counted.size <= ids + slack) return ledger;
   const floor = keepFrom(ledger.reading, overlap);
   const { unread } = ledger.reading;
   const newestFirst = [...ledger.counted].toSorted(([, a], [, b]) => b.created - a.created);
@@ -196,7 +199,7 @@ export function prune(ledger: Ledger, overlap: Micros): Ledger {
   let horizon = ledger.reading.horizon;
   newestFirst.forEach(([id, counted], index) => {
     const needed =
-      index < MAX_COUNTED_IDS ||
+      index < ids ||
       floor === null ||
       counted.created >= floor ||
       unread.some(({ low, high }) => counted.created >= low && counted.created <= high);
@@ -226,13 +229,13 @@ export function noteTotal(
   if (disagreed < TOTAL_DISAGREEMENTS)
     return { ...reading, total: { ...hint, newRows, disagreed } };
   if (surplus < 0 || head.newest === null) return { ...reading, total: fresh };
-  const everything: Unread = {
-    low: reading.horizon === null ? instant(0) : reading.horizon,
+  const everything = aboveHorizon(reading.horizon, {
+    low: instant(0),
     high: head.newest,
     fromOldest: Math.max(0, head.totalCount - 1),
     knownBelow: instant(head.newest + 1),
-  };
-  if (everything.low > everything.high) return { ...reading, total: fresh };
+  });
+  if (everything === null) return { ...reading, total: fresh };
   return {
     ...reading,
     total: fresh,

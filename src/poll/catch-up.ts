@@ -2,6 +2,7 @@
  * Reads what the head of a poll left unread: at once and in committed batches what lies between the newest rows and
  * those known before (a gap), and a page now and then of the window that is looked at a second time.
  */
+import type { Instant } from '../jim/activity.ts';
 import type { AccountEvent, Accounted } from '../ledger/account.ts';
 import { account } from '../ledger/account.ts';
 import type { Ledger, Unread } from '../ledger/ledger.ts';
@@ -18,8 +19,18 @@ import { BeyondCeiling, readNewestFromOldest } from './walk.ts';
 const BATCH_PAGES = 10;
 /** Pages of gaps read in one poll, so that newer rows are not kept waiting. */
 const MAX_GAP_PAGES = 100;
+/** People are told how far it is this often. */
+const TELL_EVERY_MS = 15_000;
 /** Pages beyond its turn that a reading may take to get past rows of one instant. */
 const MAX_EXTRA_PAGES = 3;
+
+/** How far a catch-up over several polls is; JIM's clock in `from`, ours in the rest. */
+interface Progress {
+  readonly sinceMs: number;
+  readonly from: Instant;
+  rows: number;
+  toldMs: number | null;
+}
 
 export interface CatchUpOptions {
   readonly current: () => Ledger;
@@ -40,15 +51,15 @@ export interface CatchUp {
 
 export function createCatchUp(options: CatchUpOptions): CatchUp {
   const { current, move, nowMs, log } = options;
-  let progress: { readonly sinceMs: number; rows: number } | null = null;
+  let progress: Progress | null = null;
 
   async function gaps(turn: Turn): Promise<void> {
     let pages = MAX_GAP_PAGES;
     for (let part = firstGap(current()); part !== null && pages > 0; part = firstGap(current())) {
-      progress ??= { sinceMs: turn.pollMs, rows: 0 };
+      progress ??= { sinceMs: turn.pollMs, from: part.high, rows: 0, toldMs: null };
+      tellProgress(turn);
       const { low } = part;
       pages -= await readDown(turn, part, pages, (ledger) => firstGap(ledger)?.low !== low);
-      tellProgress(turn);
     }
     if (progress === null || !isCaughtUp(current().reading)) return;
     log.info('caught up with JIM', {
@@ -58,14 +69,20 @@ export function createCatchUp(options: CatchUpOptions): CatchUp {
     progress = null;
   }
 
+  /** From the first page on, so that nobody wonders for minutes what is going on. */
   function tellProgress(turn: Turn): void {
     const part = firstGap(current());
     if (progress === null || part === null) return;
+    const now = nowMs();
+    const { sinceMs, from, rows, toldMs } = progress;
+    if (toldMs !== null && now >= toldMs && now - toldMs < TELL_EVERY_MS) return;
+    progress.toldMs = now;
     log.info('catching up with JIM', {
-      rows_read: progress.rows,
+      rows_read: rows,
       reached: new Date(part.high / 1_000).toISOString(),
-      until: new Date(part.knownBelow / 1_000).toISOString(),
-      seconds: (nowMs() - progress.sinceMs) / 1_000,
+      until: new Date(part.low / 1_000).toISOString(),
+      percent: Math.floor((100 * (from - part.high)) / Math.max(1, from - part.low)),
+      seconds: Math.max(0, now - sinceMs) / 1_000,
       rows_in_jim: turn.totalCount,
     });
   }
@@ -108,6 +125,7 @@ export function createCatchUp(options: CatchUpOptions): CatchUp {
           break;
         if (batch.length < BATCH_PAGES) continue;
         await commit();
+        tellProgress(turn);
         await options.publish();
       }
       await commit();

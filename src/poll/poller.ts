@@ -220,9 +220,10 @@ export function createPoller(options: PollerOptions): Poller {
   function endOfPoll(ledger: Ledger, complete: boolean): Ledger {
     const { zeroHoldMs, seriesRetentionMs } = options.settings();
     const { servedSince } = options;
-    const released = releaseHolds(ledger, { nowMs: nowMs(), zeroHoldMs, servedSince });
-    const kept = complete ? retire(released, nowMs(), seriesRetentionMs) : released;
-    return options.alertsAfter(kept, []);
+    // What is released in this poll retires in a later one: nobody has seen it yet.
+    const kept = complete ? retire(ledger, nowMs(), seriesRetentionMs) : ledger;
+    const released = releaseHolds(kept, { nowMs: nowMs(), zeroHoldMs, servedSince });
+    return options.alertsAfter(released, []);
   }
 
   /** Every move of counting: accounts, forgets what need not be remembered, commits, and then reports. */

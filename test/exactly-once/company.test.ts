@@ -34,7 +34,7 @@ describe.each(DIALECTS)('a company on JIM %s', (dialect) => {
     const beganMs = rig.nowMs();
     await rig.poll();
     observer.started(beganMs, rig.nowMs());
-    observer.scraped(rig);
+    await observer.scraped(rig);
 
     const at = (minutes: number, action: () => void): void =>
       world.at(START_MS + minutes * MINUTE, action);
@@ -68,7 +68,7 @@ describe.each(DIALECTS)('a company on JIM %s', (dialect) => {
       if (
         killed &&
         rig.nowMs() > START_MS + 5.5 * MINUTE &&
-        rig.disk.text !== null &&
+        rig.disk.durable !== null &&
         !rig.disk.crashed
       ) {
         rig.disk.crashed = true;
@@ -76,16 +76,15 @@ describe.each(DIALECTS)('a company on JIM %s', (dialect) => {
       await rig.poll().catch(() => undefined);
       if (rig.disk.crashed) {
         await rig.restart();
-        observer.interrupted();
       }
-      observer.scraped(rig);
+      await observer.scraped(rig);
       rig.pass(POLL_MS);
     }
     for (let poll = 0; poll < 60 && !(poll > 20 && observer.isCalm(rig)); poll += 1) {
       await rig.poll();
       rig.pass(MINUTE);
     }
-    observer.scraped(rig);
+    await observer.scraped(rig);
     const { discrepancies, counted } = observer.judge(rig);
     expect(discrepancies).toEqual([]);
     expect(counted).toBeGreaterThan(20);

@@ -1,55 +1,35 @@
 /**
- * One life of an exporter and its JIM, drawn from a seed: a company that works, things that go wrong at every
- * boundary, and at the end a quiet time in which everything must come right.
+ * One life of an exporter and its JIM, drawn from a seed: a company that works, for a quarter of an hour or for
+ * weeks, things that go wrong at every boundary, and at the end a quiet time in which everything must come right.
  */
 import type { DialectName } from '../../src/demo/dialects.ts';
 import { DIALECTS, dialectNamed } from '../../src/demo/dialects.ts';
-import type { Fault } from '../../src/demo/faults.ts';
 import type { Random } from '../../src/demo/random.ts';
 import { createRandom } from '../../src/demo/random.ts';
-import type { WorldRow } from '../../src/demo/row.ts';
-import { NO_TOTALS } from '../../src/demo/row.ts';
 import type { Backup } from '../../src/demo/world.ts';
 import { World } from '../../src/demo/world.ts';
-import type { DiskFault, Mutant, Rig } from '../poll/rig.ts';
+import { micros } from '../../src/jim/activity.ts';
+import { labelValue } from '../../src/ledger/labels.ts';
+import { applyInventory } from '../../src/ledger/retire.ts';
+import { StorageFailure } from '../../src/poll/keeper.ts';
+import type { PollSettings } from '../../src/poll/turn.ts';
+import type { DiskFault, Mutant, Rig, StateBackup } from '../poll/rig.ts';
 import { Crash, createRig, START_MS } from '../poll/rig.ts';
 import { Observer } from './observer.ts';
+import type { Trouble } from './troubles.ts';
+import { drawFault } from './troubles.ts';
+import { Work } from './work.ts';
+
+type Retired = ReturnType<Observer['retiredSoFar']>;
 
 export interface LifeOptions {
   readonly seed: number;
   readonly mutant?: Mutant;
-  /** Acts of the life; more find more, and take longer. */
-  readonly acts?: number;
   /** Kinds of trouble left out: for shrinking a failing life. */
   readonly without?: ReadonlySet<Trouble>;
-  /** Looks at the end of a failing life. */
+  /** Looks at the end of a life. */
   readonly inspect?: (rig: Rig) => void;
 }
-
-/** What can happen, each by its own chance, so that a failing life can be shrunk by leaving kinds out. */
-export const TROUBLES = [
-  'fault',
-  'crash',
-  'disk',
-  'downtime',
-  'insert_between_requests',
-  'late_rows',
-  'ties',
-  'burst',
-  'flip',
-  'reopen',
-  'orphan',
-  'long_run',
-  'retention',
-  'vanish',
-  'reset',
-  'restore',
-  'upgrade',
-  'rename',
-  'clock',
-  'limits',
-] as const;
-export type Trouble = (typeof TROUBLES)[number];
 
 export interface Outcome {
   /** Sentences; none when everything came right. */
@@ -60,41 +40,17 @@ export interface Outcome {
   readonly happened: readonly Trouble[];
 }
 
-const OVERLAP_MS = 15 * 60_000;
-/** How late a row becomes visible: with a jump of JIM's clock still inside the overlap. */
-const LATEST_MS = OVERLAP_MS - 5 * 60_000;
+const SECOND_MS = 1_000;
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
 const POLL_MS = 15_000;
-const SYSTEMS: readonly [string, ...string[]] = [
-  'HR System',
-  'Badge "Office" \\ System',
-  'Directory',
-];
-const PROFILES: readonly [readonly [string, string], ...(readonly [string, string])[]] = [
-  ['Full Import', 'FullImport'],
-  ['Delta Synchronisation', 'DeltaSynchronisation'],
-  ['Export', 'Export'],
-];
-const STATUSES: readonly [string, ...string[]] = [
-  'Complete',
-  'Complete',
-  'CompleteWithWarning',
-  'CompleteWithError',
-  'FailedWithError',
-  'Cancelled',
-];
-const FAULTS: readonly [Fault, ...Fault[]] = [
-  { kind: 'status', status: 500 },
-  { kind: 'status', status: 503, retryAfter: 5 },
-  { kind: 'status', status: 429, retryAfter: 60 },
-  { kind: 'status', status: 401, body: 'unauthorized' },
-  { kind: 'status', status: 403, body: 'empty' },
-  { kind: 'html' },
-  { kind: 'garbage' },
-  { kind: 'redirect' },
-  { kind: 'refuse' },
-  { kind: 'reset' },
-  { kind: 'truncate' },
-];
+/** The shortest `overlap` a life is configured with, and nearly as late a row may become visible. */
+const MIN_OVERLAP_MS = 15 * MINUTE_MS;
+const LATEST_MS = MIN_OVERLAP_MS - 2 * SECOND_MS;
+/** Polls of the quiet time: what is looked at once an hour must have had its turn. */
+const MAX_QUIET_POLLS = 160;
+const MAX_CLOCK_JUMPS = 3;
 
 /** Plays one life and tells what was wrong with it. */
 export async function live(options: LifeOptions): Promise<Outcome> {
@@ -105,43 +61,65 @@ class Life {
   readonly #options: LifeOptions;
   readonly #random: Random;
   readonly #happened = new Set<Trouble>();
-  readonly #observer = new Observer();
+  readonly #observer: Observer;
+  readonly #acts: number;
+  /** Days pass between the acts, not seconds. */
+  readonly #takesWeeks: boolean;
+  /** Hundreds of rows at once. */
+  readonly #isBusy: boolean;
+  readonly #rememberIds: number | null;
+  #seriesRetentionMs: number;
   #rig!: Rig;
+  #work!: Work;
   #polls = 0;
+  #dialect: DialectName;
   #backup: Backup | null = null;
-  #clockMoved = false;
-  #dialect: DialectName = '0.14';
-  #systems: [string, ...string[]] = [...SYSTEMS];
-  /** Every ending has a number of its own in `totalAdded`: the sum tells which were counted. */
-  #serial = 0;
+  #stateBackup: { readonly state: StateBackup; readonly retired: Retired } | null = null;
+  #clockJumps = 0;
 
   constructor(options: LifeOptions, random: Random) {
     this.#options = options;
     this.#random = random;
+    this.#dialect = random.pick(DIALECTS);
+    this.#acts = random.pick([4, 8, 12, 24]);
+    this.#takesWeeks = this.#may('idle_days', 0.3);
+    this.#isBusy = random.chance(0.25);
+    this.#rememberIds = this.#may('short_memory', 0.3) ? random.pick([20, 60, 150]) : null;
+    this.#seriesRetentionMs = this.#takesWeeks ? random.int(1, 10) * DAY_MS : 35 * DAY_MS;
+    this.#observer = new Observer(this.#seriesRetentionMs);
   }
 
   async play(): Promise<Outcome> {
     const random = this.#random;
-    this.#dialect = random.pick(DIALECTS);
     const world = new World({
       seed: this.#options.seed,
       startMs: START_MS,
       dialect: this.#dialect,
     });
-    if (this.#may('clock', 0.3)) world.clockOffsetMs = random.int(-5 * 3_600_000, 5 * 3_600_000);
+    if (this.#may('clock', 0.3)) world.clockOffsetMs = random.int(-5 * HOUR_MS, 5 * HOUR_MS);
+    this.#work = new Work({
+      world,
+      random,
+      may: this.#may,
+      latestMs: LATEST_MS,
+      longestMs: this.#takesWeeks ? 5 * DAY_MS : 11 * HOUR_MS,
+    });
     this.#rig = await createRig({
       world,
+      publish: 'when asked',
+      settings: { ...this.#drawLimits(), seriesRetentionMs: this.#seriesRetentionMs },
+      ...(this.#rememberIds === null ? {} : { rememberIds: this.#rememberIds }),
       ...(this.#options.mutant ? { mutant: this.#options.mutant } : {}),
     });
+    if (this.#may('our_clock', 0.2)) this.#rig.setOurClock(random.int(-5 * HOUR_MS, 5 * HOUR_MS));
     this.#rig.simulator.quirks = {
       rateLimit: false,
       shuffledTies: random.chance(0.7),
       countDrift: random.chance(0.3) ? 2 : 0,
     };
-    this.#haveHistory();
+    this.#work.haveHistory();
     await this.#firstPoll();
-    const acts = this.#options.acts ?? 25;
-    for (let act = 0; act < acts; act += 1) await this.#act();
+    for (let act = 0; act < this.#acts; act += 1) await this.#act();
     await this.#quiet();
     const { discrepancies, counted } = this.#observer.judge(this.#rig);
     this.#options.inspect?.(this.#rig);
@@ -154,31 +132,22 @@ class Life {
     };
   }
 
-  #may(trouble: Trouble, chance: number): boolean {
+  readonly #may = (trouble: Trouble, chance: number): boolean => {
     // Drawn in any case: leaving a kind out must not change the others.
     const drawn = this.#random.chance(chance);
     if (!drawn || this.#options.without?.has(trouble)) return false;
     this.#happened.add(trouble);
     return true;
-  }
+  };
 
-  #haveHistory(): void {
-    const { world } = this.#rig;
-    const rows = this.#random.pick([0, 3, 20, 20, 120]);
-    for (let row = 0; row < rows; row += 1) {
-      const created = world.jimNow - this.#random.int(60, 86_400) * 1e6;
-      world.insert({
-        ...this.#run(),
-        ...this.#ending(created, 20_000),
-        created,
-        executed: created + 100_000,
-      });
-    }
-    for (let row = this.#random.int(0, 4); row > 0; row -= 1) {
-      const created = world.jimNow - this.#random.int(60, 86_400) * 1e6;
-      const id = world.insert({ ...this.#run(), created, executed: created + 100_000 });
-      this.#endLater(id, this.#random.int(5_000, 400_000));
-    }
+  #drawLimits(): Partial<PollSettings> {
+    const random = this.#random;
+    return {
+      overlap: micros(random.pick([15, 15, 20, 60]) * MINUTE_MS * 1_000),
+      zeroHoldMs: random.int(30, 200) * SECOND_MS,
+      openLimitMs: random.pick([HOUR_MS, DAY_MS, 7 * DAY_MS]),
+      settle: micros(random.pick([5, 5, 10, 60]) * SECOND_MS * 1_000),
+    };
   }
 
   async #firstPoll(): Promise<void> {
@@ -186,236 +155,163 @@ class Life {
     await this.#rig.poll();
     this.#polls += 1;
     this.#observer.started(beganMs, this.#rig.nowMs());
-    this.#observer.scraped(this.#rig);
+    await this.#observer.scraped(this.#rig);
     this.#rig.pass(POLL_MS);
-  }
-
-  #run(): Partial<WorldRow> {
-    const random = this.#random;
-    if (random.chance(0.25)) return this.#change();
-    const [targetName, runType] = random.pick(PROFILES);
-    return {
-      targetType: 'ConnectedSystemRunProfile',
-      targetOperationType: 'Execute',
-      targetName,
-      targetContext: random.pick(this.#systems),
-      runType,
-    };
-  }
-
-  #change(): Partial<WorldRow> {
-    const kinds: readonly [Partial<WorldRow>, ...Partial<WorldRow>[]] = [
-      {
-        targetType: 'SynchronisationRule',
-        targetOperationType: 'Update',
-        targetName: 'People',
-        targetContext: this.#random.pick(this.#systems),
-      },
-      {
-        targetType: 'ConnectedSystem',
-        targetOperationType: 'ImportSchema',
-        targetName: this.#random.pick(this.#systems),
-      },
-      { targetType: 'HistoryRetentionCleanup', targetOperationType: 'Delete' },
-      { targetType: 'MetaverseAttribute', targetOperationType: 'Create', targetName: 'mail' },
-    ];
-    return this.#random.pick(kinds);
-  }
-
-  /** A final state, with a number of its own. */
-  #ending(createdMicros: number, withinMs?: number): Partial<WorldRow> {
-    const random = this.#random;
-    this.#serial += 1;
-    const total = Math.max(
-      200_000,
-      withinMs === undefined ? this.#rig.world.jimNow - createdMicros : withinMs * 1_000,
-    );
-    const neverRan = random.chance(0.1);
-    return {
-      status: random.pick(STATUSES),
-      executionTime: neverRan ? null : Math.max(0, total - 100_000),
-      totalActivityTime: random.chance(0.03) ? null : total,
-      objectsProcessed: random.int(0, 500),
-      totals: {
-        ...NO_TOTALS,
-        Added: this.#serial * 1_000_003 + random.int(0, 999_999),
-        Errors: random.int(0, 20),
-      },
-    };
-  }
-
-  #endLater(id: string, ms: number): void {
-    const { world } = this.#rig;
-    const epoch = world.epoch;
-    world.at(world.nowMs + ms, () => {
-      const row = world.row(id);
-      if (row === undefined || world.epoch !== epoch) return;
-      world.update(id, this.#ending(row.created));
-      this.#flipPerhaps(id);
-    });
-  }
-
-  /** Some final states do not last. */
-  #flipPerhaps(id: string): void {
-    const { world } = this.#rig;
-    const again = (): void => {
-      const row = world.row(id);
-      if (row !== undefined) world.update(id, this.#ending(row.created));
-    };
-    if (this.#may('flip', 0.08))
-      world.after(this.#random.pick([3, 40, 1_500, 3_000, 35_000]), again);
-    else if (this.#may('reopen', 0.02)) {
-      world.after(500, () =>
-        world.update(id, { status: 'InProgress', executionTime: null, totalActivityTime: null }),
-      );
-      world.after(this.#random.int(20_000, 200_000), again);
-    }
-  }
-
-  #begin(): void {
-    const { world } = this.#rig;
-    const random = this.#random;
-    const late = this.#may('late_rows', 0.12);
-    const options = late ? { visibleAtMs: world.nowMs + random.int(100, LATEST_MS) } : {};
-    const created = world.jimNow - random.int(0, 999);
-    const instant = random.chance(0.3);
-    const id = world.insert(
-      {
-        ...this.#run(),
-        created,
-        executed: created + 500,
-        ...(instant ? this.#ending(created, 200) : {}),
-      },
-      options,
-    );
-    if (instant) return;
-    world.update(
-      id,
-      { executed: created + random.int(62_000, 2_000_000) },
-      { atMs: world.nowMs + 1_500 },
-    );
-    this.#endLater(
-      id,
-      this.#may('long_run', 0.1) ? random.int(3_600_000, 40_000_000) : random.int(1_000, 120_000),
-    );
   }
 
   /** Some quarter of a minute of the company's life, and whatever goes wrong in it. */
   async #act(): Promise<void> {
     const random = this.#random;
-    for (let begun = random.int(0, 4); begun > 0; begun -= 1) this.#begin();
-    this.#trouble();
+    for (let begun = random.int(0, 4); begun > 0; begun -= 1) this.#work.begin();
+    await this.#trouble();
     const unhook = this.#insertBetweenRequests();
-    if (this.#may('fault', 0.25)) {
-      this.#rig.simulator.faults.inject(random.pick(FAULTS), {
-        skip: random.int(0, 3),
+    if (this.#may('fault', 0.35)) {
+      this.#rig.simulator.faults.inject(drawFault(random), {
+        skip: random.int(0, 4),
         times: random.int(1, 4),
       });
     }
-    if (this.#may('disk', 0.06)) {
-      const fault = random.pick<DiskFault>(['before', 'after']);
+    if (this.#may('disk', 0.09)) {
+      const fault = random.pick<DiskFault>(['before', 'during', 'after']);
       this.#rig.disk.fail(...Array.from({ length: random.int(1, 4) }, () => fault));
     }
-    if (this.#may('crash', 0.05)) this.#rig.crashAfter(random.int(0, 4));
-    if (this.#may('crash', 0.05))
+    if (this.#may('crash', 0.07)) this.#rig.crashAfter(random.int(0, 5));
+    if (this.#may('crash', 0.07))
       this.#rig.disk.fail(random.pick<DiskFault>(['crash before', 'crash after']));
     await this.#poll();
     unhook();
     if (random.chance(0.5)) this.#rig.simulator.faults.clear();
-    if (this.#may('downtime', 0.06)) await this.#beDown();
+    if (this.#may('downtime', 0.08)) await this.#beDown();
+    else if (this.#takesWeeks && random.chance(0.5)) await this.#idle();
     else this.#rig.pass(random.int(POLL_MS - 3_000, POLL_MS + 3_000));
   }
 
   #insertBetweenRequests(): () => void {
     if (!this.#may('insert_between_requests', 0.3)) return () => undefined;
     return this.#rig.simulator.onRequest(() => {
-      if (this.#random.chance(0.5)) this.#begin();
+      if (this.#random.chance(0.5)) this.#work.begin();
     });
   }
 
   async #poll(): Promise<void> {
     this.#polls += 1;
+    await this.#survive(() => this.#rig.poll());
+    if (this.#random.chance(this.#takesWeeks ? 1 : 0.4)) await this.#observer.scraped(this.#rig);
+  }
+
+  /** The process may die in it: then a new one starts from the disk. */
+  async #survive(step: () => Promise<unknown>): Promise<'done' | 'failed' | 'died'> {
     try {
-      await this.#rig.poll();
+      await step();
     } catch (error) {
-      if (!(error instanceof Crash)) throw error;
-      await this.#rig.restart();
+      if (error instanceof StorageFailure && !this.#rig.disk.crashed) return 'failed';
+      if (!(error instanceof Crash || error instanceof StorageFailure)) throw error;
+      this.#rig.disk.crashed = true;
     }
-    if (this.#rig.disk.crashed) await this.#rig.restart();
-    if (this.#random.chance(0.4)) this.#observer.scraped(this.#rig);
+    if (!this.#rig.disk.crashed) return 'done';
+    await this.#rig.restart();
+    return 'died';
   }
 
   async #beDown(): Promise<void> {
     const random = this.#random;
+    const most = this.#isBusy ? 30 : 4;
     for (let times = random.int(1, 12); times > 0; times -= 1) {
-      this.#rig.pass(random.int(1_000, 1_800_000));
-      for (let begun = random.int(0, 30); begun > 0; begun -= 1) this.#begin();
+      this.#rig.pass(random.int(1_000, HOUR_MS / 2));
+      for (let begun = random.int(0, most); begun > 0; begun -= 1) this.#work.begin();
     }
-    if (this.#may('limits', 0.5)) {
-      await this.#rig.restart(
-        { overlap: (random.int(15, 60) * 60e6) as never, zeroHoldMs: random.int(30, 200) * 1_000 },
-        { maxLabelSets: random.int(9, 40) },
-      );
-    } else {
-      await this.#rig.restart();
+    if (this.#may('state_restore', 0.15) && this.#stateBackup !== null) {
+      this.#rig.disk.restore(this.#stateBackup.state);
+      this.#observer.stateRestored(this.#stateBackup.retired);
     }
-    this.#observer.interrupted();
+    if (this.#may('limits', 0.5))
+      await this.#rig.restart(this.#drawLimits(), { maxLabelSets: random.int(9, 40) });
+    else await this.#rig.restart();
+    // The state as loaded is shown at once; what retires in the first poll was there.
+    await this.#observer.scraped(this.#rig);
   }
 
-  #trouble(): void {
+  /** Days in which little happens; polls in which nothing would are left out. */
+  async #idle(): Promise<void> {
+    const random = this.#random;
+    for (let leftMs = random.int(HOUR_MS, 4 * DAY_MS); leftMs > 0;) {
+      const ms = random.int(10 * MINUTE_MS, DAY_MS);
+      this.#rig.pass(ms);
+      leftMs -= ms;
+      if (random.chance(0.3)) this.#work.begin();
+      if (random.chance(0.5)) await this.#readInventory();
+      await this.#poll();
+      this.#rig.pass(POLL_MS);
+    }
+  }
+
+  async #trouble(): Promise<void> {
     const { world } = this.#rig;
     const random = this.#random;
-    if (this.#may('ties', 0.1)) this.#insertTies(random.int(2, 12));
-    if (this.#may('burst', 0.04))
-      for (let row = random.int(60, 160); row > 0; row -= 1) this.#begin();
-    if (this.#may('orphan', 0.03)) world.insert(this.#run());
-    if (this.#may('retention', 0.06)) this.#removeOldest(100);
-    if (this.#may('vanish', 0.02)) this.#removeOne();
-    if (this.#may('rename', 0.03))
-      this.#systems = [`${this.#systems[0]} (new)`.slice(0, 40), ...this.#systems.slice(1)];
-    if (this.#may('upgrade', 0.03)) this.#upgrade();
-    if (this.#may('clock', 0.02)) this.#moveClock(random.int(-200_000, 200_000));
-    if (random.chance(0.05)) this.#backup = world.backup();
-    if (this.#may('restore', 0.015) && this.#backup !== null) {
+    const work = this.#work;
+    if (this.#may('ties', 0.12)) work.insertTies();
+    if (this.#isBusy && this.#may('burst', 0.1)) work.burst();
+    if (this.#may('orphan', 0.05)) work.leaveBehind();
+    if (this.#may('retention', 0.08)) work.removeOldest();
+    if (this.#may('vanish', 0.03)) work.removeOne();
+    if (this.#may('rename', 0.04)) work.rename();
+    if (this.#may('inventory', 0.06)) await this.#readInventory();
+    if (this.#may('upgrade', 0.04)) this.#upgrade();
+    if (this.#may('clock', 0.03)) await this.#moveClock(random.int(-200, 200) * SECOND_MS);
+    if (this.#may('clock_hours', 0.03))
+      await this.#moveClock(random.int(-5 * HOUR_MS, 5 * HOUR_MS));
+    if (this.#may('our_clock', 0.03)) {
+      this.#rig.setOurClock(random.int(-5 * HOUR_MS, 5 * HOUR_MS));
+      this.#observer.ourClockMoves(this.#rig);
+    }
+    if (random.chance(0.1)) await this.#backUpState();
+    if (random.chance(0.08)) this.#backup = world.backup();
+    if (this.#may('restore', 0.03) && this.#backup !== null) {
       this.#observer.returning(world, this.#backup);
       world.restore(this.#backup);
     }
-    if (this.#may('reset', 0.01)) {
+    if (this.#may('reset', 0.015)) {
       world.truncate();
       this.#backup = null;
     }
   }
 
-  /** Once in a life: two jumps can add up to more than the overlap. */
-  #moveClock(byMs: number): void {
-    if (this.#clockMoved) return;
-    this.#observer.clockMoves();
-    this.#clockMoved = true;
+  async #backUpState(): Promise<void> {
+    await this.#observer.scraped(this.#rig);
+    const state = this.#rig.disk.backup();
+    if (state !== null) this.#stateBackup = { state, retired: this.#observer.retiredSoFar() };
+  }
+
+  /**
+   * A jump hides rows that were on their way: they lie further back than `overlap` by the new clock. A step back
+   * that nobody sees before JIM's clock has caught up is a limit told to users, so one poll sees it.
+   */
+  async #moveClock(byMs: number): Promise<void> {
+    if (this.#clockJumps >= MAX_CLOCK_JUMPS) return;
+    if (byMs < 0 && this.#rememberIds !== null) return;
+    this.#clockJumps += 1;
+    this.#observer.clockMoves(this.#rig, this.#work.hidden());
     this.#rig.world.clockOffsetMs += byMs;
+    if (byMs >= 0) return;
+    this.#stateBackup = null;
+    this.#rig.simulator.faults.clear();
+    await this.#poll();
   }
 
-  #insertTies(count: number): void {
-    const { world } = this.#rig;
-    const created = world.jimNow - 500;
-    for (let row = 0; row < count; row += 1) {
-      const id = world.insert({ ...this.#run(), created, executed: created + 300 });
-      this.#endLater(id, this.#random.int(0, 60_000));
-    }
-  }
-
-  /** Retention goes by `created` alone. */
-  #removeOldest(count: number): void {
-    const { world } = this.#rig;
-    const old = world.table.rows.filter(({ created }) => created < world.jimNow - 7_200e6);
-    const oldest = [...old].toSorted((a, b) => a.created - b.created).slice(0, count);
-    for (const { id } of oldest) world.remove(id);
-  }
-
-  #removeOne(): void {
-    const { world } = this.#rig;
-    const rows = world.table.rows;
-    const row = rows[this.#random.int(0, Math.max(0, rows.length - 1))];
-    if (row !== undefined) world.remove(row.id);
+  async #readInventory(): Promise<void> {
+    const runProfiles = this.#work.profiles.map(({ system, name, type }) => ({
+      connectedSystem: labelValue(system),
+      runProfile: labelValue(name),
+      runType: type,
+    }));
+    const connectedSystems = this.#work.systems.map(labelValue);
+    const nowMs = this.#rig.ourMs();
+    const end = await this.#survive(() =>
+      this.#rig.keeper.move(
+        (ledger) => applyInventory(ledger, { runProfiles, connectedSystems }, nowMs).ledger,
+      ),
+    );
+    this.#observer.inventoryRead(connectedSystems, end === 'done');
   }
 
   #upgrade(): void {
@@ -427,15 +323,15 @@ class Life {
 
   /** Everything ends, nothing goes wrong: now the counts must become exact. */
   async #quiet(): Promise<void> {
-    const { rig } = { rig: this.#rig };
+    const rig = this.#rig;
     rig.simulator.faults.clear();
     rig.simulator.quirks = { ...rig.simulator.quirks, countDrift: 0 };
-    rig.pass(OVERLAP_MS);
-    for (let poll = 0; poll < 60; poll += 1) {
+    rig.pass(MIN_OVERLAP_MS);
+    for (let poll = 0; poll < MAX_QUIET_POLLS; poll += 1) {
       await this.#poll();
       rig.pass(poll < 4 ? POLL_MS : 90_000);
-      if (poll > 8 && this.#observer.isCalm(rig)) break;
+      if (poll > 6 && this.#observer.isCalm(rig)) break;
     }
-    this.#observer.scraped(rig);
+    await this.#observer.scraped(rig);
   }
 }

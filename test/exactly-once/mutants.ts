@@ -39,6 +39,12 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
       reading: { ...after.reading, horizon: after.reading.top },
     }),
   },
+  'forgets ids without remembering how far it forgot': {
+    step: (_before, after) => ({ ...after, reading: { ...after.reading, horizon: null } }),
+  },
+  'retires a label set that still lives': {
+    step: (before, after) => (after === before ? after : { ...after, runs: withoutIdle(after) }),
+  },
   'counts an altered Activity again': {
     step: (before, after) => ({ ...after, counted: withoutAltered(before, after) }),
   },
@@ -82,6 +88,12 @@ function withoutOldest(open: Ledger['open']): Ledger['open'] {
   const after = new Map(open);
   after.delete(oldest);
   return after;
+}
+
+/** Without the run profiles that nothing is open of. */
+function withoutIdle({ runs, open }: Ledger): Ledger['runs'] {
+  const busy = new Set([...open.values()].map(({ run }) => run?.runProfile));
+  return new Map([...runs].filter(([, { labels }]) => busy.has(labels.runProfile)));
 }
 
 function withoutNewest(counted: Ledger['counted']): Ledger['counted'] {

@@ -1,6 +1,8 @@
 /** What a failing life needs to fail: kinds of trouble are left out one after another while it still does. */
-import type { Outcome, Trouble } from './life.ts';
-import { TROUBLES, live } from './life.ts';
+import type { Outcome } from './life.ts';
+import { live } from './life.ts';
+import type { Trouble } from './troubles.ts';
+import { TROUBLES } from './troubles.ts';
 
 export interface Shrunk {
   readonly needs: readonly Trouble[];

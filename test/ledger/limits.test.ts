@@ -161,6 +161,23 @@ describe('a year of run profiles that come and go', () => {
     expect(Math.max(...sizes.slice(-10))).toBeLessThan(Math.max(...sizes.slice(10, 20)) * 1.6);
   }, 60_000);
 
+  test('increments held for longer than series_retention are shown before their label set leaves', async () => {
+    const rig = await createRig({ settings: { seriesRetentionMs: 86_400_000 } });
+    await rig.poll();
+    rig.world.insert({ ...RUN, ...DONE, created: rig.world.jimNow - 60e6 });
+    rig.pass(15_000);
+    await rig.poll();
+    const nothing = { runProfiles: [], connectedSystems: [] };
+    await rig.keeper.move((ledger) => applyInventory(ledger, nothing, rig.nowMs()).ledger);
+    rig.pass(2 * 86_400_000);
+    await rig.restart();
+    await rig.poll();
+    expect(rig.scrape()).toMatch(/^jim_runs_total\{.*status="Complete".*\} 1$/m);
+    rig.pass(15_000);
+    await rig.poll();
+    expect(rig.ledger().runs.size).toBe(0);
+  });
+
   test('nothing retires while an inventory has not been read', () => {
     const ledger = { ...emptyLedger(10), started: true };
     expect(retire(ledger, NOW_MS, 1)).toBe(ledger);

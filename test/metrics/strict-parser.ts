@@ -72,6 +72,14 @@ const BUCKET_BOUND = /^(?:-?(?:0|[1-9][0-9]*)\.[0-9]+|[1-9](?:\.[0-9]+)?e[+-][0-
 const TYPES: readonly string[] = ['counter', 'gauge', 'histogram'];
 const MAX_EXEMPLAR_CHARACTERS = 128;
 
+interface KnownLine {
+  readonly sample: ParsedSample;
+  readonly key: string;
+}
+/** Lines read before: simulations parse the same series thousands of times. */
+const KNOWN_LINES = new Map<string, KnownLine>();
+const MAX_KNOWN_LINES = 20_000;
+
 class Parser {
   readonly #text: string;
   readonly #format: ExpositionFormat;
@@ -134,7 +142,13 @@ class Parser {
     return { name, after: rest.slice(space + 1) };
   }
 
+  /** The same line of the text format means the same: it is read once. */
   #sample(line: string): void {
+    const known = this.#format === 'text' ? KNOWN_LINES.get(line) : undefined;
+    if (known !== undefined) {
+      this.#add(known);
+      return;
+    }
     const reader = new LineReader(line, (why) => this.#fail(why));
     const name = reader.take(/[a-zA-Z_][a-zA-Z0-9_]*/y);
     const labels = reader.labels();
@@ -143,7 +157,11 @@ class Parser {
     let exemplar: ParsedExemplar | null = null;
     if (this.#format === 'openmetrics' && reader.skip(' # ')) exemplar = this.#exemplar(reader);
     if (!reader.atEnd) this.#fail('text after the value');
-    this.#add({ name, labels, value, exemplar });
+    const read = { sample: { name, labels, value, exemplar }, key: seriesKey(name, labels) };
+    this.#add(read);
+    if (this.#format !== 'text') return;
+    if (KNOWN_LINES.size >= MAX_KNOWN_LINES) KNOWN_LINES.clear();
+    KNOWN_LINES.set(line, read);
   }
 
   #exemplar(reader: LineReader): ParsedExemplar {
@@ -159,7 +177,7 @@ class Parser {
     return { labels, value, timestamp };
   }
 
-  #add(sample: ParsedSample): void {
+  #add({ sample, key }: KnownLine): void {
     const family = this.#family;
     if (family === null || family.type === '') this.#fail('a sample before its HELP and TYPE');
     const suffix = this.#suffixOf(family, sample.name);
@@ -168,7 +186,6 @@ class Parser {
     if (Number.isNaN(sample.value)) this.#fail('NaN');
     if (sample.exemplar !== null && !['_total', '_bucket'].includes(suffix))
       this.#fail('an exemplar on what is neither _total nor _bucket');
-    const key = seriesKey(sample.name, sample.labels);
     if (this.#series.has(key)) this.#fail('the same series twice');
     this.#series.set(key, sample);
     family.samples.push(sample);
@@ -191,14 +208,7 @@ class Parser {
     };
     if (family.type === '') where('no TYPE');
     if (family.samples.length === 0) where('no samples');
-    const names = new Set(
-      family.samples.map(({ labels }) =>
-        Object.keys(labels)
-          .filter((label) => label !== 'le')
-          .toSorted()
-          .join(','),
-      ),
-    );
+    const names = new Set(family.samples.map(({ labels }) => labelNames(labels)));
     if (names.size > 1) where('samples with different labels');
     if (family.type === 'histogram') checkHistograms(family, where);
   }
@@ -215,6 +225,18 @@ class Parser {
   #fail(why: string): never {
     throw new Error(`line ${this.#number}: ${why}: ${this.#line}`);
   }
+}
+
+/** Labels are read once and never change. */
+const LABEL_NAMES = new WeakMap<object, string>();
+
+function labelNames(labels: ParsedSample['labels']): string {
+  const known = LABEL_NAMES.get(labels);
+  if (known !== undefined) return known;
+  const names = Object.keys(labels).filter((label) => label !== 'le');
+  const joined = names.toSorted().join(',');
+  LABEL_NAMES.set(labels, joined);
+  return joined;
 }
 
 function checkHistograms(family: OpenFamily, fail: (why: string) => never): void {

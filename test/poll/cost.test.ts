@@ -120,8 +120,32 @@ describe.each(['0.14', 'main'] as const)('JIM %s', (dialect) => {
     expect(cost / minutes).toBeLessThanOrEqual(120 * 1.1);
     expect(sawCatchingUp).toBe(true);
     expect(rig.disk.commits - commits).toBeGreaterThan(15);
-    expect(rig.lines.some(({ msg }) => msg === 'catching up with JIM')).toBe(true);
+    const told = rig.lines.filter(({ msg }) => msg === 'catching up with JIM');
+    expect(told[0]?.fields).toMatchObject({ rows_read: 0, percent: 0, rows_in_jim: 20_050 });
+    expect(told.at(-1)?.fields).toMatchObject({
+      rows_read: expect.toSatisfy((rows: number) => rows > 15_000),
+      percent: expect.toSatisfy((percent: number) => percent > 75),
+      seconds: expect.toSatisfy((seconds: number) => seconds > 60),
+    });
+    expect(told.length).toBeGreaterThan(5);
     expect(rig.lines.some(({ msg }) => msg === 'caught up with JIM')).toBe(true);
+  });
+
+  test('a catch-up of a few pages tells that it began and that it is over', async () => {
+    const rig = await createRig({ dialect });
+    loadFinished(rig.world, 50);
+    await rig.poll();
+    rig.pass(1_500 * 60_000);
+    loadFinished(rig.world, 1_500, { everySeconds: 59 });
+    await rig.poll();
+    const told = rig.lines.filter(({ msg }) => msg.includes('with JIM'));
+    expect(told.map(({ msg }) => msg)).toEqual(['catching up with JIM', 'caught up with JIM']);
+    expect(told[0]?.fields).toMatchObject({
+      rows_read: 0,
+      percent: 0,
+      seconds: expect.any(Number),
+    });
+    expect(runsCounted(rig)).toBe(1_500);
   });
 
   test('a crash in the middle of a long catch-up neither repeats nor loses', async () => {

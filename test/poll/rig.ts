@@ -4,16 +4,21 @@
  */
 import type { Transport } from '../../src/http.ts';
 import { createHttp, createRateLimiter } from '../../src/http.ts';
+import { DeadlinePassed } from '../../src/network-failure.ts';
 import { JIM_PEER } from '../../src/jim/ask.ts';
 import { createJimClient } from '../../src/jim/client.ts';
+import type { ActivityId } from '../../src/jim/activity.ts';
 import { micros } from '../../src/jim/activity.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
 import { emptyLedger } from '../../src/ledger/ledger.ts';
 import { decodeLedger, encodeLedger } from '../../src/ledger/encoding.ts';
+import { violations } from '../../src/ledger/invariants.ts';
+import { prune } from '../../src/ledger/reading.ts';
 import type { LedgerStore } from '../../src/ledger/state-file.ts';
 import { withLimit } from '../../src/ledger/labels.ts';
 import type { Publication } from '../../src/metrics/publication.ts';
 import { createPublication } from '../../src/metrics/publication.ts';
+import type { Snapshot } from '../../src/metrics/snapshot.ts';
 import { createRuntime } from '../../src/metrics/runtime.ts';
 import type { CollectorSettings, Collectors } from '../../src/poll/collectors/collectors.ts';
 import { createCollectors } from '../../src/poll/collectors/collectors.ts';
@@ -29,6 +34,8 @@ import { simulatorTransport } from '../../src/demo/transport.ts';
 import { DEMO_API_KEY, World } from '../../src/demo/world.ts';
 
 const SECOND_MICROS = 1_000_000;
+/** Deadline of a request. */
+const TIMEOUT_MS = 5_000;
 
 const DEFAULT_SETTINGS: PollSettings = {
   settle: micros(5 * SECOND_MICROS),
@@ -57,46 +64,88 @@ export const ALL_COLLECTORS: CollectorSettings = {
   messagesWanted: false,
 };
 
-/** A commit that fails before the rename, or after it; or the process dies there. */
-export type DiskFault = 'before' | 'after' | 'crash before' | 'crash after';
+/** A commit that fails before, in or after the rename (only then is the new file there); or the process dies there. */
+export type DiskFault = 'before' | 'during' | 'after' | 'crash before' | 'crash after';
 
-/** A disk that keeps bytes, and can be told to fail. */
+const DISK_ERRORS = {
+  before: 'ENOSPC: no space left on device, write',
+  during: 'EIO: i/o error, rename',
+  after: 'EIO: i/o error, fsync',
+} as const;
+
+/** A copy of the state file, with the ids that it counted and forgot since. */
+export interface StateBackup {
+  readonly ledger: Ledger;
+  readonly forgotten: ReadonlySet<ActivityId>;
+}
+
+/** A disk that keeps a ledger, and can be told to fail. */
 export interface VirtualDisk extends LedgerStore {
   /** What the next commits do; `ok` from then on. */
   fail(...outcomes: readonly DiskFault[]): void;
   /** The process died in a commit. */
   crashed: boolean;
-  readonly text: string | null;
+  /** What a restart would load; null before the first commit. */
+  readonly durable: Ledger | null;
   readonly commits: number;
+  /** Whether the durable counters hold an Activity, though its id may be forgotten since. */
+  hasCounted(id: ActivityId): boolean;
+  backup(): StateBackup | null;
+  /** Puts an older state file in the place of the newest. */
+  restore(backup: StateBackup): void;
 }
 
-function virtualDisk(initial: string | null = null): VirtualDisk {
-  let text = initial;
+/** A disk, and a way to tell it which ids the next commit no longer remembers. */
+interface WatchedDisk extends VirtualDisk {
+  forgets(ids: Iterable<ActivityId>): void;
+}
+
+/** A ledger never changes, so it is turned into bytes only when somebody reads them: a restart. */
+function virtualDisk(): WatchedDisk {
+  let durable: StateBackup | null = null;
   let commits = 0;
+  /** Ids forgotten by the ledger in memory, and those that the next commit forgets. */
+  let forgotten: ReadonlySet<ActivityId> = new Set();
+  let forgetting: readonly ActivityId[] = [];
   const planned: DiskFault[] = [];
-  const disk: VirtualDisk = {
+  const disk: WatchedDisk = {
     crashed: false,
-    load: async () => (text === null ? null : decodeLedger(text, 'virtual')),
+    load: async () => {
+      forgotten = durable?.forgotten ?? new Set();
+      return durable === null ? null : decodeLedger(encodeLedger(durable.ledger), 'virtual');
+    },
     commit: async (ledger) => {
-      const next = encodeLedger(ledger);
+      const broken = violations(ledger);
+      if (broken.length > 0) throw new Error(`The ledger breaks its own rules: ${broken.join()}`);
       const outcome = planned.shift();
+      const next = forgetting.length === 0 ? forgotten : new Set([...forgotten, ...forgetting]);
+      forgetting = [];
+      if (outcome === undefined || outcome === 'after' || outcome === 'crash after')
+        durable = { ledger, forgotten: next };
       if (outcome === 'crash before' || outcome === 'crash after') {
         disk.crashed = true;
-        if (outcome === 'crash after') text = next;
         throw new Crash('killed');
       }
-      if (outcome === 'before') throw new Error('ENOSPC: no space left on device');
-      text = next;
+      if (outcome !== undefined) throw new Error(DISK_ERRORS[outcome]);
+      forgotten = next;
       commits += 1;
-      if (outcome === 'after') throw new Error('EIO: i/o error, fsync');
-      return next.length;
+      return ledger.counted.size;
     },
     close: async () => undefined,
     fail: (...outcomes) => {
       planned.push(...outcomes);
     },
-    get text() {
-      return text;
+    forgets: (ids) => {
+      forgetting = [...ids];
+    },
+    hasCounted: (id) =>
+      durable !== null && (durable.ledger.counted.has(id) || durable.forgotten.has(id)),
+    backup: () => durable,
+    restore: (backup) => {
+      durable = backup;
+    },
+    get durable() {
+      return durable?.ledger ?? null;
     },
     get commits() {
       return commits;
@@ -111,9 +160,11 @@ export interface RigOptions {
   readonly startMs?: number;
   readonly seed?: number | string;
   readonly settings?: Partial<PollSettings>;
-  readonly disk?: VirtualDisk;
   readonly maxLabelSets?: number;
-  readonly publish?: boolean;
+  /** 'when asked': a snapshot's values do not change, so its text can be written when somebody scrapes. */
+  readonly publish?: boolean | 'when asked';
+  /** Ids of counted Activities kept beyond those the rules need; the product keeps 10,000. */
+  readonly rememberIds?: number;
   /** They take turns only when a test says so. */
   readonly collectors?: Partial<CollectorSettings>;
   /** Ends a collector's turn; never unless said. */
@@ -154,8 +205,12 @@ export interface Rig {
   poller: Poller;
   collectors: Collectors;
   ledger(): Ledger;
-  /** Our clock; every request takes a millisecond of it. */
+  /** The true time; every request takes a millisecond of it. */
   nowMs(): number;
+  /** The clock of the exporter's machine: the true time unless it was set wrong. */
+  ourMs(): number;
+  /** Somebody sets the exporter's clock. */
+  setOurClock(aheadMs: number): void;
   /** Lets time pass; nobody polls meanwhile. */
   pass(ms: number): void;
   poll(): Promise<void>;
@@ -168,6 +223,8 @@ export interface Rig {
   ): Promise<void>;
   /** The process dies at the request after so many. */
   crashAfter(requests: number): void;
+  /** Makes what was published last ready to be scraped, where `publish` is 'when asked'. */
+  render(): Promise<void>;
   /** What Prometheus would read now, and that it did. */
   scrape(): string | null;
 }
@@ -180,17 +237,17 @@ export async function createRig(options: RigOptions = {}): Promise<Rig> {
     options.world ??
     new World({ seed: options.seed ?? 1, startMs: nowMs, dialect: options.dialect ?? '0.14' });
   const simulator = createSimulator({ world, now: () => nowMs, quirks: { rateLimit: false } });
-  const inner = simulatorTransport(simulator, { sleep: async () => undefined });
-  const disk = options.disk ?? virtualDisk();
+  let aheadMs = 0;
+  const ourMs = (): number => nowMs + aheadMs;
+  const pass = async (ms: number): Promise<void> => {
+    nowMs += ms;
+  };
+  const inner = simulatorTransport(withDeadline(simulator, pass), { sleep: pass });
+  const disk = virtualDisk();
   const { mutant = {} } = options;
   const transport = mutant.transport?.(inner) ?? inner;
   let crashIn = Number.POSITIVE_INFINITY;
-  const clock = {
-    nowMs: () => nowMs,
-    sleep: async (ms: number) => {
-      nowMs += ms;
-    },
-  };
+  const clock = { nowMs: ourMs, sleep: pass };
   const http = createHttp({
     transport: async (request) => {
       if (crashIn === 0) disk.crashed = true;
@@ -203,7 +260,7 @@ export async function createRig(options: RigOptions = {}): Promise<Rig> {
     random: () => 0.5,
     peer: JIM_PEER,
     userAgent: 'jim-exporter/test',
-    timeoutMs: 5_000,
+    timeoutMs: TIMEOUT_MS,
     ...(options.requestsPerMinute === undefined
       ? {}
       : { limiter: createRateLimiter(options.requestsPerMinute, clock) }),
@@ -224,6 +281,13 @@ export async function createRig(options: RigOptions = {}): Promise<Rig> {
   let settings: PollSettings = { ...DEFAULT_SETTINGS, ...options.settings, ...mutant.settings };
 
   let maxLabelSets = options.maxLabelSets ?? 500;
+  let unrendered: Snapshot | null = null;
+  let shown: Publication;
+  const render = async (): Promise<void> => {
+    const snapshot = unrendered;
+    unrendered = null;
+    if (snapshot !== null) await shown.publish(snapshot);
+  };
 
   async function boot(): Promise<Pick<Rig, 'keeper' | 'poller' | 'publication' | 'collectors'>> {
     const runtime = createRuntime({ disableExporterMetrics: true });
@@ -232,19 +296,21 @@ export async function createRig(options: RigOptions = {}): Promise<Rig> {
       gzip: false,
       yieldToLoop: async () => undefined,
     });
+    shown = publication;
     const store = mutant.store?.(disk) ?? disk;
     const loaded = (await store.load()) ?? emptyLedger(maxLabelSets);
     const initial = { ...loaded, labels: withLimit(loaded.labels, maxLabelSets) };
     const committed = runtime.telemetry.stateCommitted;
-    const sound = createKeeper({ store, initial, committed });
+    const kept = createKeeper({ store, initial, committed });
+    const sound = options.rememberIds === undefined ? kept : forgetful(kept, options.rememberIds);
     const stepped = mutant.step === undefined ? sound : mutatedKeeper(sound, mutant.step);
     const keeper = mutant.keeper?.(stepped) ?? stepped;
     const publish = async (): Promise<void> => {
       if (options.publish === false) return;
       const seen = poller.seen();
-      await publication.publish({
+      unrendered = {
         ledger: keeper.current(),
-        nowMs,
+        nowMs: ourMs(),
         jim: {
           up: seen.up,
           version: seen.dialect?.version ?? null,
@@ -259,13 +325,14 @@ export async function createRig(options: RigOptions = {}): Promise<Rig> {
         readings: collectors.readings(),
         stateSizeBytes: keeper.sizeBytes(),
         build: { version: 'test', revision: 'test', nodeVersion: 'test' },
-      });
+      };
+      if (options.publish !== 'when asked') await render();
     };
     const poller: Poller = createPoller({
       jim,
       keeper,
       settings: () => settings,
-      nowMs: () => nowMs,
+      nowMs: ourMs,
       telemetry: runtime.telemetry,
       log,
       servedSince: mutant.servedSince ?? publication.servedSince,
@@ -277,7 +344,7 @@ export async function createRig(options: RigOptions = {}): Promise<Rig> {
       keeper,
       settings: () => ({ ...ALL_COLLECTORS, ...options.collectors }),
       seen: () => poller.seen(),
-      nowMs: () => nowMs,
+      nowMs: ourMs,
       deadline: options.deadline ?? (() => new AbortController().signal),
       telemetry: runtime.telemetry,
       log,
@@ -286,6 +353,16 @@ export async function createRig(options: RigOptions = {}): Promise<Rig> {
     });
     await publish();
     return { keeper, poller, publication, collectors };
+  }
+
+  /** Forgets sooner than the product does, so that lives of a few hundred rows meet the horizon. */
+  function forgetful(keeper: Keeper, ids: number): Keeper {
+    const step = (ledger: Ledger): Ledger => {
+      const pruned = prune(ledger, settings.overlap, { ids, slack: 0 });
+      if (pruned !== ledger) disk.forgets(ledger.counted.keys());
+      return pruned;
+    };
+    return { ...keeper, move: (move) => keeper.move((before) => step(move(before))) };
   }
 
   const parts = await boot();
@@ -297,11 +374,15 @@ export async function createRig(options: RigOptions = {}): Promise<Rig> {
     ...parts,
     ledger: () => rig.keeper.current(),
     nowMs: () => nowMs,
+    ourMs,
+    setOurClock: (ms) => {
+      aheadMs = ms;
+    },
     pass: (ms) => {
       nowMs += ms;
       world.advanceTo(nowMs);
     },
-    poll: () => rig.poller.poll({ retryUntilMs: nowMs + 15_000 }),
+    poll: () => rig.poller.poll({ retryUntilMs: ourMs() + 15_000 }),
     pollFor: async (ms, everyMs = 15_000) => {
       const until = nowMs + ms;
       while (nowMs < until) {
@@ -320,14 +401,28 @@ export async function createRig(options: RigOptions = {}): Promise<Rig> {
     crashAfter: (requests) => {
       crashIn = requests;
     },
+    render,
     scrape: () => {
       const current = rig.publication.current();
       if (current === null) return null;
-      rig.publication.served(current.publishedAtMs, nowMs);
+      rig.publication.served(current.publishedAtMs, ourMs());
       return Buffer.from(current.text.plain).toString('utf8');
     },
   };
   return rig;
+}
+
+/** A request that hangs ends by its deadline, and no test waits for that. */
+function withDeadline(simulator: Simulator, pass: (ms: number) => Promise<void>): Simulator {
+  return {
+    ...simulator,
+    serve: async (request) => {
+      const served = await simulator.serve(request);
+      if (served.kind !== 'hung') return served;
+      await pass(TIMEOUT_MS);
+      throw new DeadlinePassed();
+    },
+  };
 }
 
 function mutatedKeeper(keeper: Keeper, step: NonNullable<Mutant['step']>): Keeper {

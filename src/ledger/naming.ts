@@ -1,0 +1,82 @@
+/**
+ * The label values of Activities as they are met: names are admitted or folded, words kept or reported
+ * (design, section 2, rules 1, 10 and 11). How one name is decided on stands in `labels.ts`.
+ */
+import type { Activity } from '../jim/activity.ts';
+import { connectedSystemOf, isKnownStatus, isRun } from '../jim/activity.ts';
+import type { Word } from './labels.ts';
+import { admit, admitWord, labelValue, nameAs, noteUnknownWord, runLabelsAs } from './labels.ts';
+import type { Admissions, Open, RunLabels } from './ledger.ts';
+import { runKey } from './ledger.ts';
+
+/** The label values of one Activity; `run` is null for what is no run. */
+export type Labelled = Pick<Open, 'targetType' | 'operation' | 'connectedSystem' | 'run'>;
+
+export type NamingEvent =
+  | { readonly kind: 'unrecognised'; readonly field: string; readonly word: string }
+  | { readonly kind: 'folded'; readonly count: number };
+
+export class Naming {
+  readonly #nowMs: number;
+  readonly #tell: (event: NamingEvent) => void;
+  #admissions: Admissions;
+
+  constructor(admissions: Admissions, nowMs: number, tell: (event: NamingEvent) => void) {
+    this.#admissions = admissions;
+    this.#nowMs = nowMs;
+    this.#tell = tell;
+  }
+
+  get admissions(): Admissions {
+    return this.#admissions;
+  }
+
+  /** Admits or folds all names of an observation together, so that their order in it does not matter. */
+  admit(activities: readonly Activity[]): void {
+    const systemNames = activities.map((activity) => labelValue(connectedSystemOf(activity)));
+    const runKeys = activities.filter(isRun).map((activity) => runKey(rawRunLabels(activity)));
+    const systems = admit(this.#admissions, 'connectedSystems', systemNames, this.#nowMs);
+    const runs = admit(systems.admissions, 'runs', runKeys, this.#nowMs);
+    this.#admissions = runs.admissions;
+    const count = systems.newlyFolded + runs.newlyFolded;
+    if (count > 0) this.#tell({ kind: 'folded', count });
+  }
+
+  labelsOf(activity: Activity): Labelled {
+    const targetType = this.#word('targetType', activity.targetType);
+    const operation = this.#word('operation', activity.operation);
+    const system = labelValue(connectedSystemOf(activity));
+    const connectedSystem = nameAs(this.#admissions, 'connectedSystems', system);
+    if (!isRun(activity)) return { targetType, operation, connectedSystem, run: null };
+    const raw = rawRunLabels(activity);
+    const run = {
+      ...runLabelsAs(this.#admissions, raw),
+      runType: this.#word('runType', raw.runType),
+    };
+    return { targetType, operation, connectedSystem, run };
+  }
+
+  /** A status word unknown to us is reported once; its Activity counts as in progress. */
+  noteStatus(word: string): void {
+    if (!isKnownStatus(word))
+      this.#note('status', word, noteUnknownWord(this.#admissions, 'status', word));
+  }
+
+  #word(field: 'targetType' | 'operation' | 'runType', word: string): string {
+    return this.#note(field, word, admitWord(this.#admissions, field, word));
+  }
+
+  #note(field: string, word: string, { value, admissions, unrecognised }: Word): string {
+    this.#admissions = admissions;
+    if (unrecognised) this.#tell({ kind: 'unrecognised', field, word });
+    return value;
+  }
+}
+
+function rawRunLabels(activity: Activity): RunLabels {
+  return {
+    connectedSystem: labelValue(activity.targetContext ?? ''),
+    runProfile: labelValue(activity.targetName ?? ''),
+    runType: labelValue(activity.runType),
+  };
+}
