@@ -78,7 +78,7 @@ function virtualDisk(initial: string | null = null): VirtualDisk {
     crashed: false,
     load: async () => (text === null ? null : decodeLedger(text, 'virtual')),
     commit: async (ledger) => {
-      const next = encodeLedger(ledger);
+      const next = encodeLedger(ledger).toString();
       const outcome = planned.shift();
       if (outcome === 'crash before' || outcome === 'crash after') {
         disk.crashed = true;
