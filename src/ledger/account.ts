@@ -290,7 +290,7 @@ class Draft {
     if (earlier === undefined || !sameOpen(earlier, next)) this.#open.set(activity.id, next);
     if (next.orphaned && earlier?.orphaned !== true)
       this.#events.push({ kind: 'orphaned', id: activity.id });
-    if (earlier === undefined) this.#seed(activity, labels.run);
+    if (earlier === undefined) this.#seed(labels);
     if (sighting !== null) return 'settling';
     return earlier === undefined ? 'opened' : 'still_open';
   }
@@ -304,8 +304,9 @@ class Draft {
   /** History of the first start: not counted, but it fills the last-run gauges and is known from now on. */
   #remember(activity: Finished): Verdict {
     this.#close(activity);
-    const { run } = this.#labelsOf(activity);
-    this.#activityAccount(activity);
+    const labels = this.#labelsOf(activity);
+    const { run } = labels;
+    this.#activityAccount(labels);
     if (run !== null) this.#runs.set(runKey(run), rememberRun(this.#runAccount(run), activity));
     this.#rememberRecurring(activity);
     return 'history';
@@ -314,11 +315,12 @@ class Draft {
   #count(activity: Finished): Verdict {
     const nowMs = this.#observation.nowMs;
     this.#close(activity);
-    const { key, account: activityAccount } = this.#activityAccount(activity);
+    const labels = this.#labelsOf(activity);
+    const { key, account: activityAccount } = this.#activityAccount(labels);
     this.#activities.set(key, addToActivityAccount(activityAccount, activity, nowMs));
     this.#countAuthentication(activity);
     this.#rememberRecurring(activity);
-    const { run } = this.#labelsOf(activity);
+    const { run } = labels;
     if (run !== null) {
       this.#runs.set(runKey(run), addToRunAccount(this.#runAccount(run), activity, nowMs));
       if (run.runProfile !== OTHER) {
@@ -337,8 +339,9 @@ class Draft {
   }
 
   /** Shows the label sets of a row at 0 while it is still open: its end then need not be held back. */
-  #seed(activity: Activity, run: RunLabels | null): void {
-    this.#activityAccount(activity);
+  #seed(labels: Labels): void {
+    const { run } = labels;
+    this.#activityAccount(labels);
     if (run !== null && !this.#runs.has(runKey(run)))
       this.#runs.set(runKey(run), this.#runAccount(run));
   }
@@ -353,11 +356,10 @@ class Draft {
     this.#missing.delete(activity.id);
   }
 
-  #activityAccount(activity: Activity): {
+  #activityAccount({ targetType, operation, connectedSystem }: Labels): {
     key: string;
     account: ReturnType<typeof newActivityAccount>;
   } {
-    const { targetType, operation, connectedSystem } = this.#labelsOf(activity);
     const key = activityKey(targetType, operation, connectedSystem);
     let found = this.#activities.get(key);
     if (found === undefined) {
@@ -386,9 +388,7 @@ class Draft {
     this.#authentication = { ...this.#authentication, [event]: after };
   }
 
-  #labelsOf(
-    activity: Activity,
-  ): Pick<Open, 'targetType' | 'operation' | 'connectedSystem' | 'run'> {
+  #labelsOf(activity: Activity): Labels {
     const targetType = this.#word('targetType', activity.targetType);
     const operation = this.#word('operation', activity.operation);
     const connectedSystem = nameAs(
@@ -519,6 +519,9 @@ class Draft {
     return { ledger, events: this.#events };
   }
 }
+
+/** The label values of an Activity, admitted or folded. */
+type Labels = Pick<Open, 'targetType' | 'operation' | 'connectedSystem' | 'run'>;
 
 function isFinished(activity: Activity): activity is Finished {
   return isFinishedStatus(activity.status);
