@@ -164,6 +164,8 @@ const TRIALS: readonly (readonly [beginning: RegExp, trial: Trial])[] = [
   [/^npm run docs$/, leavesAsCommitted('README.md')],
   [/^npm run check$/, standsIn('.ci/run', /npm run check/)],
   [/^npm run soak$/, standsIn('package.json', /"soak": ".*test\/exactly-once\/lives/)],
+  // Never part of the tests: it takes minutes and both cores.
+  [/^npm run bench$/, standsIn('package.json', /"bench": ".*test\/bench\/bench\.js/)],
   [/^FIRST_SEED=7 LIVES=1 npx vitest/, succeeds],
 ];
 

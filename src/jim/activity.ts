@@ -195,16 +195,10 @@ function isRuleMapping(targetName: string | null): boolean {
 
 /** What decides whether a finished row was altered after it was counted: status, times and totals. 53-bit FNV-like hash in base 36. */
 export function fingerprintOf(activity: Activity): string {
-  const parts: string[] = [
-    activity.status,
-    String(activity.executed),
-    String(activity.executionTime),
-    String(activity.totalActivityTime),
-    String(activity.objectsProcessed),
-    String(activity.errors),
-  ];
-  for (const outcome of OUTCOMES) parts.push(String(activity.outcomes[outcome]));
-  return hash(parts.join('|'));
+  const { status, executed, executionTime, totalActivityTime, objectsProcessed, errors } = activity;
+  let text = `${status}|${executed}|${executionTime}|${totalActivityTime}|${objectsProcessed}|${errors}`;
+  for (const outcome of OUTCOMES) text += `|${activity.outcomes[outcome]}`;
+  return hash(text);
 }
 
 /** cyrb53: 53 bits, no cryptography; a collision only hides one altered row from one counter. */

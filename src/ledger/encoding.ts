@@ -17,12 +17,13 @@ export class StateFileError extends Error {
 }
 
 /** Throws on a ledger that breaks an invariant: that is our bug, and must not become durable. */
-export function encodeLedger(ledger: Ledger): string {
+export function encodeLedger(ledger: Ledger): Buffer {
   const broken = violations(ledger);
   if (broken.length > 0)
     throw new Error(`The ledger breaks its own rules and was not written: ${broken.join('; ')}.`);
-  const body = JSON.stringify(ledger, writeCollection);
-  return `${JSON.stringify({ format: FORMAT, version: STATE_VERSION, sha256: sha256(body) })}\n${body}\n`;
+  const body = Buffer.concat(Array.from(jsonOf(ledger), (part) => Buffer.from(part)));
+  const header = { format: FORMAT, version: STATE_VERSION, sha256: sha256(body) };
+  return Buffer.concat([Buffer.from(`${JSON.stringify(header)}\n`), body, Buffer.from('\n')]);
 }
 
 /** Reads what `encodeLedger` wrote; `file` names it in the sentence of a StateFileError. */
@@ -38,7 +39,7 @@ export function decodeLedger(text: string, file: string): Ledger {
   if (lineEnd === -1 || !text.endsWith('\n') || sha256(body) !== header.sha256)
     throw damaged(file, 'its checksum does not match');
   // The checksum and the version prove that encodeLedger wrote this very text, from a Ledger.
-  const ledger = JSON.parse(body, readCollection) as Ledger;
+  const ledger = untagged(JSON.parse(body)) as Ledger;
   const broken = violations(ledger);
   if (broken.length > 0) throw damaged(file, broken.join('; '));
   return ledger;
@@ -83,20 +84,75 @@ function damaged(file: string, why: string): StateFileError {
   );
 }
 
-function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
+function sha256(body: string | Uint8Array): string {
+  return createHash('sha256').update(body).digest('hex');
 }
 
-/** Maps and sets as tagged arrays; no key of the ledger begins with a dollar sign. */
-function writeCollection(_key: string, value: unknown): unknown {
-  if (value instanceof Map) return { $map: [...value] };
+/** Entries of a map written at once. */
+const ENTRIES_PER_PART = 100;
+
+/** One line of JSON, in parts: to write a megabyte as one string and to join its pieces takes half as long again. */
+function* jsonOf(ledger: Ledger): Generator<string, void, undefined> {
+  let before = '{';
+  for (const [name, value] of Object.entries<unknown>({ ...ledger })) {
+    yield `${before}${JSON.stringify(name)}:`;
+    before = ',';
+    if (value instanceof Map) yield* jsonOfMap(value);
+    else yield JSON.stringify(tagged(value));
+  }
+  yield '}';
+}
+
+function* jsonOfMap(map: ReadonlyMap<unknown, unknown>): Generator<string, void, undefined> {
+  let part: unknown[] = [];
+  let before = '{"$map":[';
+  for (const [key, item] of map) {
+    part.push([key, tagged(item)]);
+    if (part.length < ENTRIES_PER_PART) continue;
+    yield before + JSON.stringify(part).slice(1, -1);
+    before = ',';
+    part = [];
+  }
+  yield part.length > 0 || map.size === 0 ? before + JSON.stringify(part).slice(1, -1) : '';
+  yield ']}';
+}
+
+/**
+ * Maps and sets as tagged arrays; no key of the ledger begins with a dollar sign. What holds none is the very
+ * value. A walk of our own, since a replacer or reviver is called for every number: three times the time.
+ */
+function tagged(value: unknown): unknown {
+  if (!isObject(value)) return value;
+  if (value instanceof Map)
+    return { $map: Array.from(value, ([key, item]) => [key, tagged(item)]) };
   if (value instanceof Set) return { $set: [...value] };
+  if (Array.isArray(value)) return value.some(isObject) ? value.map(tagged) : value;
+  let copy: Record<string, unknown> | null = null;
+  for (const key in value) {
+    const field = value[key];
+    if (!isObject(field)) continue;
+    const written = tagged(field);
+    if (written !== field) (copy ??= { ...value })[key] = written;
+  }
+  return copy ?? value;
+}
+
+/** Takes the tags away, in place: the value was parsed a moment ago and is nobody else's. */
+function untagged(value: unknown): unknown {
+  if (!isObject(value)) return value;
+  const { $map: entries, $set: members } = value;
+  if (Array.isArray(entries)) {
+    for (const entry of entries as [unknown, unknown][]) entry[1] = untagged(entry[1]);
+    return new Map(entries);
+  }
+  if (Array.isArray(members)) return new Set(members);
+  for (const key in value) {
+    const field = value[key];
+    if (isObject(field)) value[key] = untagged(field);
+  }
   return value;
 }
 
-function readCollection(_key: string, value: unknown): unknown {
-  if (typeof value !== 'object' || value === null) return value;
-  if ('$map' in value && Array.isArray(value.$map)) return new Map(value.$map);
-  if ('$set' in value && Array.isArray(value.$set)) return new Set(value.$set);
-  return value;
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
 }

@@ -7,7 +7,7 @@ import type { ActivityId, Instant, Micros } from '../jim/activity.ts';
 import { MICROS_PER_SECOND, before, earlier, instant, later } from '../jim/activity.ts';
 import type { Counted, Ledger, Reading, TotalHint, Unread } from './ledger.ts';
 
-/** Counted ids remembered beyond those that the window and unread parts need; pruning sorts, so a few more may wait. */
+/** Counted ids remembered beyond those that the window and unread parts need; pruning sorts and copies, so a few more may wait. */
 const REMEMBERED = { ids: 10_000, slack: 1_000 };
 /** Polls in a row in which `totalCount` must disagree before it is believed. */
 const TOTAL_DISAGREEMENTS = 2;
@@ -194,20 +194,27 @@ export function prune(ledger: Ledger, overlap: Micros, { ids, slack } = REMEMBER
   if (ledger.counted.size <= ids + slack) return ledger;
   const floor = keepFrom(ledger.reading, overlap);
   const { unread } = ledger.reading;
-  const newestFirst = [...ledger.counted].toSorted(([, a], [, b]) => b.created - a.created);
-  const kept: [ActivityId, Counted][] = [];
+  const newestMany = newestCreated(ledger.counted, ids);
+  const kept = new Map<ActivityId, Counted>();
   let horizon = ledger.reading.horizon;
-  newestFirst.forEach(([id, counted], index) => {
+  for (const [id, counted] of ledger.counted) {
+    const { created } = counted;
     const needed =
-      index < ids ||
+      created >= newestMany ||
       floor === null ||
-      counted.created >= floor ||
-      unread.some(({ low, high }) => counted.created >= low && counted.created <= high);
-    if (needed) kept.push([id, counted]);
-    else horizon = horizon === null ? counted.created : later(horizon, counted.created);
-  });
-  if (kept.length === ledger.counted.size) return ledger;
-  return { ...ledger, counted: new Map(kept), reading: { ...ledger.reading, horizon } };
+      created >= floor ||
+      unread.some(({ low, high }) => created >= low && created <= high);
+    if (needed) kept.set(id, counted);
+    else horizon = horizon === null ? created : later(horizon, created);
+  }
+  if (kept.size === ledger.counted.size) return ledger;
+  return { ...ledger, counted: kept, reading: { ...ledger.reading, horizon } };
+}
+
+/** The lowest `created` of the newest so many; of equal ones all belong to them. */
+function newestCreated(counted: Ledger['counted'], many: number): number {
+  const all = Float64Array.from(counted.values(), ({ created }) => created).toSorted();
+  return all.at(-many) ?? Number.NEGATIVE_INFINITY;
 }
 
 /**

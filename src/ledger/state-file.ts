@@ -40,10 +40,10 @@ export async function openStateFile(folder: string, nowMs: () => number): Promis
   return {
     load: () => load(file),
     commit: async (ledger) => {
-      const text = encodeLedger(ledger);
+      const bytes = encodeLedger(ledger);
       await lock.confirm();
-      await replaceFile(file, text);
-      return Buffer.byteLength(text);
+      await replaceFile(file, bytes);
+      return bytes.byteLength;
     },
     close: () => lock.release(),
   };
@@ -141,7 +141,7 @@ async function clearLeftovers(folder: string): Promise<void> {
  * what it held. Not by write-file-atomic 7.0.1: it ignores how much of the text one write took, so a disk that
  * fills up in the middle made it put a cut file in the place of a good one.
  */
-async function replaceFile(file: string, text: string): Promise<void> {
+async function replaceFile(file: string, bytes: Uint8Array): Promise<void> {
   // A link stays a link: what it leads to is replaced.
   const target = await realpath(file).catch((error: unknown) => {
     if (isMissing(error)) return file;
@@ -151,7 +151,7 @@ async function replaceFile(file: string, text: string): Promise<void> {
   try {
     const handle = await open(next, 'w', 0o600);
     try {
-      await handle.writeFile(text);
+      await handle.writeFile(bytes);
       await handle.sync();
     } finally {
       await handle.close();

@@ -145,9 +145,7 @@ function addToRunTotals(totals: RunTotals, run: Finished, nowMs: number): RunTot
   const bucket = bucketOf(seconds);
   return {
     ...base,
-    durationBuckets: base.durationBuckets.map((count, index) =>
-      index === bucket ? count + 1 : count,
-    ),
+    durationBuckets: base.durationBuckets.with(bucket, (base.durationBuckets[bucket] ?? 0) + 1),
     durationSum: micros(base.durationSum + duration),
     durationExemplars: {
       ...base.durationExemplars,

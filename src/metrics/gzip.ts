@@ -7,14 +7,22 @@
 import { promisify } from 'node:util';
 import { constants, crc32, deflateRaw } from 'node:zlib';
 
-const deflate = promisify<Uint8Array, { finishFlush: number }, Buffer>(deflateRaw);
+const deflate = promisify<Uint8Array, { level: number; finishFlush: number }, Buffer>(deflateRaw);
+
+/** Measured on 10,000 series (1.3 MB): level 6 takes 6.0 ms for 56 kB, level 3 takes 1.7 ms for 62 kB. */
+const LEVEL = 3;
 
 /** RFC 1952: magic, deflate, no flags, no time, no hint, unknown system. */
 const HEADER = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff]);
 /** An empty last deflate block. */
 const END = Buffer.from([0x03, 0x00]);
-/** A block of this size stands alone; smaller neighbours are compressed together, as they compress badly alone. */
-const ALONE_BYTES = 4_096;
+/**
+ * A block of this size stands alone. Smaller neighbours are compressed together, as they compress badly alone
+ * (in pieces of 4 KiB twice as large, and at three times the cost, as in pieces of 64 KiB or more).
+ */
+const ALONE_BYTES = 65_536;
+/** Enough for a run: more would compress no better, and a change in one of its blocks compresses them all again. */
+const RUN_BYTES = 131_072;
 /** Runs compressed at once: each takes 256 KiB while it lasts, and more would not be faster on zlib's threads. */
 const CONCURRENT_RUNS = 4;
 
@@ -35,7 +43,7 @@ export function createGzip(): Gzip {
     const known = runs.get(first);
     if (known !== undefined && sameBlocks(known.blocks, blocks)) return known.deflated;
     const bytes = blocks.length === 1 ? first : Buffer.concat(blocks);
-    const deflated = deflate(bytes, { finishFlush: constants.Z_FULL_FLUSH });
+    const deflated = deflate(bytes, { level: LEVEL, finishFlush: constants.Z_FULL_FLUSH });
     runs.set(first, { blocks, deflated });
     return deflated;
   };
@@ -45,20 +53,24 @@ export function createGzip(): Gzip {
   };
 }
 
-/** Neighbours that are compressed together. Large blocks part them, so that a change shifts no group but its own. */
+/** Neighbours that are compressed together. Large blocks part them, so that a change shifts few groups but its own. */
 function grouped(blocks: readonly Uint8Array[]): readonly (readonly Uint8Array[])[] {
   const groups: Uint8Array[][] = [];
-  let small: Uint8Array[] | null = null;
+  let small: Uint8Array[] = [];
+  let size = RUN_BYTES;
   for (const block of blocks) {
     if (block.length >= ALONE_BYTES) {
       groups.push([block]);
-      small = null;
-    } else if (small === null) {
-      small = [block];
-      groups.push(small);
-    } else {
-      small.push(block);
+      size = RUN_BYTES;
+      continue;
     }
+    if (size >= RUN_BYTES) {
+      small = [];
+      groups.push(small);
+      size = 0;
+    }
+    small.push(block);
+    size += block.length;
   }
   return groups;
 }

@@ -10,6 +10,10 @@ import type { Runtime } from './runtime.ts';
 import type { Snapshot } from './snapshot.ts';
 
 export interface Representation {
+  /**
+   * Joined from the same blocks when it is first asked for: Prometheus asks for gzip, and at 100,000 series the
+   * two copies would take 25 MB and a fifth of the time of a publication.
+   */
   readonly plain: Uint8Array;
   /** One gzip member; null where compressing is switched off. */
   readonly gzip: Uint8Array | null;
@@ -92,9 +96,13 @@ async function represent(
   blocks: readonly Uint8Array[],
   gzip: Gzip | null,
 ): Promise<Representation> {
+  const compressed = gzip === null ? null : await gzip(blocks);
+  let joined: Uint8Array | null = null;
   return {
-    plain: Buffer.concat(blocks),
-    gzip: gzip === null ? null : await gzip(blocks),
+    get plain() {
+      return (joined ??= Buffer.concat(blocks));
+    },
+    gzip: compressed,
   };
 }
 

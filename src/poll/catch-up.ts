@@ -3,7 +3,7 @@
  * those known before (a gap), and a page now and then of the window that is looked at a second time.
  */
 import type { Instant } from '../jim/activity.ts';
-import type { AccountEvent, Accounted } from '../ledger/account.ts';
+import type { Accounted } from '../ledger/account.ts';
 import { account } from '../ledger/account.ts';
 import type { Ledger, Unread } from '../ledger/ledger.ts';
 import { isCaughtUp, readPart, skipTo } from '../ledger/reading.ts';
@@ -144,15 +144,10 @@ export function createCatchUp(options: CatchUpOptions): CatchUp {
     options.see(turn, slices);
     if (progress !== null)
       progress.rows += slices.reduce((rows, { sightings }) => rows + sightings.length, 0);
+    // All slices in one step: each step copies the map of counted ids, which a slice alone does not repay.
     await move((ledger) => {
-      const events: AccountEvent[] = [];
-      let next = ledger;
-      for (const slice of slices) {
-        const step = account(next, observationOf(turn, [slice], nowMs()), limitsOf(turn));
-        events.push(...step.events);
-        next = readOn(step.ledger, slice);
-      }
-      return { ledger: next, events };
+      const step = account(ledger, observationOf(turn, slices, nowMs()), limitsOf(turn));
+      return { ledger: slices.reduce(readOn, step.ledger), events: step.events };
     });
   }
 

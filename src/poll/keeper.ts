@@ -75,8 +75,8 @@ export function createKeeper({ store, initial, committed }: KeeperOptions): Keep
 const DATE_WORTH_KEEPING = 3_600_000_000;
 
 /**
- * Whether a move must be durable. JIM's Date and row count change with every idle poll; losing them in a
- * crash loses nothing, unless its clock went back.
+ * Whether a move must be durable. JIM's Date and row count change with every idle poll, and so does how far a second
+ * look has come: a crash that loses them loses nothing but the reading again, unless JIM's clock went back.
  */
 function isMaterial(durable: Ledger, next: Ledger): boolean {
   if (durable === next) return false;
@@ -91,12 +91,14 @@ function isMaterial(durable: Ledger, next: Ledger): boolean {
     lower ||
     stale ||
     a.top !== b.top ||
-    a.base !== b.base ||
-    a.passBase !== b.passBase ||
-    a.passEnd !== b.passEnd ||
     a.horizon !== b.horizon ||
     a.enumerated !== b.enumerated ||
     a.firstHorizon !== b.firstHorizon ||
-    JSON.stringify(a.unread) !== JSON.stringify(b.unread)
+    JSON.stringify(gapsOf(a)) !== JSON.stringify(gapsOf(b))
   );
+}
+
+/** Parts with rows that were never known; the others are second looks. */
+function gapsOf({ unread }: Ledger['reading']): Ledger['reading']['unread'] {
+  return unread.filter(({ high, knownBelow }) => high >= knownBelow);
 }

@@ -17,6 +17,8 @@ import { StateFileError, decodeLedger, encodeLedger } from '../../src/ledger/enc
 import type { Ledger } from '../../src/ledger/ledger.ts';
 import { emptyLedger } from '../../src/ledger/ledger.ts';
 import { openStateFile } from '../../src/ledger/state-file.ts';
+import { instant } from '../../src/jim/activity.ts';
+import { activityIdOf } from '../metrics/snapshots.ts';
 import { createRig } from '../poll/rig.ts';
 import { RUN } from '../poll/rows.ts';
 
@@ -86,6 +88,23 @@ describe('a committed ledger', () => {
     expect(await again.load()).toEqual(ledger);
     await again.close();
     expect(readdirSync(folder)).toEqual(['ledger.state']);
+  });
+
+  it('is one line of JSON under its header, maps and sets as tagged lists, however many there are', () => {
+    const counted = new Map(
+      Array.from({ length: 250 }, (_, index) => [
+        activityIdOf(index),
+        { created: instant(index), fingerprint: `f${index}` },
+      ]),
+    );
+    const many: Ledger = { ...ledger, counted };
+    const tagged = (_key: string, value: unknown): unknown => {
+      if (value instanceof Map) return { $map: [...value] };
+      return value instanceof Set ? { $set: [...value] } : value;
+    };
+    const text = encodeLedger(many).toString();
+    expect(text.split('\n')[1]).toBe(JSON.stringify(many, tagged));
+    expect(decodeLedger(text, 'the file')).toEqual(many);
   });
 
   it('is not touched by a commit that breaks an invariant', async () => {

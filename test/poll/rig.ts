@@ -112,7 +112,9 @@ function virtualDisk(): WatchedDisk {
     crashed: false,
     load: async () => {
       forgotten = durable?.forgotten ?? new Set();
-      return durable === null ? null : decodeLedger(encodeLedger(durable.ledger), 'virtual');
+      return durable === null
+        ? null
+        : decodeLedger(encodeLedger(durable.ledger).toString(), 'virtual');
     },
     commit: async (ledger) => {
       const broken = violations(ledger);

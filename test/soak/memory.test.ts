@@ -8,6 +8,7 @@ import { expect, test } from 'vitest';
 import { createRandom } from '../../src/demo/random.ts';
 import { NO_TOTALS } from '../../src/demo/row.ts';
 import { World } from '../../src/demo/world.ts';
+import { encodeLedger } from '../../src/ledger/encoding.ts';
 import { createRig, runsCounted, START_MS } from '../poll/rig.ts';
 import { RUN } from '../poll/rows.ts';
 
@@ -69,7 +70,7 @@ test(`${DAYS} days leave no more behind than ${WARM_UP_DAYS}`, { timeout: 3_600_
       heapMb: Math.round((heapUsed / 2 ** 20) * 10) / 10,
       rssMb: Math.round(rss / 2 ** 20),
       countedIds: rig.ledger().counted.size,
-      stateBytes: rig.disk.text?.length ?? 0,
+      stateBytes: encodeLedger(rig.ledger()).length,
       lines: rig.scrape()?.split('\n').length ?? 0,
       runs: runsCounted(rig),
     });
