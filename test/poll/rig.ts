@@ -64,6 +64,8 @@ export type DiskFault = 'before' | 'after' | 'crash before' | 'crash after';
 export interface VirtualDisk extends LedgerStore {
   /** What the next commits do; `ok` from then on. */
   fail(...outcomes: readonly DiskFault[]): void;
+  /** Every commit fails while it is. */
+  full: boolean;
   /** The process died in a commit. */
   crashed: boolean;
   readonly text: string | null;
@@ -75,11 +77,12 @@ function virtualDisk(initial: string | null = null): VirtualDisk {
   let commits = 0;
   const planned: DiskFault[] = [];
   const disk: VirtualDisk = {
+    full: false,
     crashed: false,
     load: async () => (text === null ? null : decodeLedger(text, 'virtual')),
     commit: async (ledger) => {
       const next = encodeLedger(ledger);
-      const outcome = planned.shift();
+      const outcome = disk.full ? 'before' : planned.shift();
       if (outcome === 'crash before' || outcome === 'crash after') {
         disk.crashed = true;
         if (outcome === 'crash after') text = next;
@@ -113,6 +116,7 @@ export interface RigOptions {
   readonly settings?: Partial<PollSettings>;
   readonly disk?: VirtualDisk;
   readonly maxLabelSets?: number;
+  /** False: only `publish` of the rig does; most of a long life's time would go into what nobody reads. */
   readonly publish?: boolean;
   /** They take turns only when a test says so. */
   readonly collectors?: Partial<CollectorSettings>;
@@ -166,6 +170,8 @@ export interface Rig {
   ): Promise<void>;
   /** The process dies at the request after so many. */
   crashAfter(requests: number): void;
+  /** Shows what is known now, as each poll and collector does unless told not to. */
+  publish(): Promise<void>;
   /** What Prometheus would read now, and that it did. */
   scrape(): string | null;
 }
@@ -223,7 +229,9 @@ export async function createRig(options: RigOptions = {}): Promise<Rig> {
 
   let maxLabelSets = options.maxLabelSets ?? 500;
 
-  async function boot(): Promise<Pick<Rig, 'keeper' | 'poller' | 'publication' | 'collectors'>> {
+  async function boot(): Promise<
+    Pick<Rig, 'keeper' | 'poller' | 'publication' | 'collectors' | 'publish'>
+  > {
     const runtime = createRuntime({ disableExporterMetrics: true });
     const publication = createPublication({
       runtime,
@@ -237,8 +245,7 @@ export async function createRig(options: RigOptions = {}): Promise<Rig> {
     const sound = createKeeper({ store, initial, committed });
     const stepped = mutant.step === undefined ? sound : mutatedKeeper(sound, mutant.step);
     const keeper = mutant.keeper?.(stepped) ?? stepped;
-    const publish = async (): Promise<void> => {
-      if (options.publish === false) return;
+    const publishNow = async (): Promise<void> => {
       const seen = poller.seen();
       await publication.publish({
         ledger: keeper.current(),
@@ -258,6 +265,9 @@ export async function createRig(options: RigOptions = {}): Promise<Rig> {
         stateSizeBytes: keeper.sizeBytes(),
         build: { version: 'test', revision: 'test', nodeVersion: 'test' },
       });
+    };
+    const publish = async (): Promise<void> => {
+      if (options.publish !== false) await publishNow();
     };
     const poller: Poller = createPoller({
       jim,
@@ -283,7 +293,7 @@ export async function createRig(options: RigOptions = {}): Promise<Rig> {
       publish,
     });
     await publish();
-    return { keeper, poller, publication, collectors };
+    return { keeper, poller, publication, collectors, publish: publishNow };
   }
 
   const parts = await boot();
