@@ -20,8 +20,14 @@ export type Misfortune =
   | 'unhandled'
   /** Some ordinary errors: CompleteWithWarning. */
   | 'some_objects'
+  /** A tenth of the objects, and at least one, fail in an ordinary way: CompleteWithWarning. */
+  | 'a_tenth_fails'
   /** The connector has something to say: CompleteWithWarning, without errors. */
   | 'warning'
+  /** An import finds a fifth of the system's objects deleted, and all is well with it: Complete. */
+  | 'mass_deletion'
+  /** An import gives up on most of the exports that it looks for: Complete. */
+  | 'unconfirmed_exports'
   /** FailedWithError, Complete milliseconds later. */
   | 'flips_to_complete'
   /** FailedWithError, Cancelled half a minute later. */
@@ -236,6 +242,20 @@ function afflicted(plan: RunPlan, run: PlannedRun, how: Misfortune, random: Rand
       return withErrors(plan, { UnhandledError: random.int(1, 12) });
     case 'some_objects':
       return withErrors(plan, { [ORDINARY_ERRORS[run.profile.runType]]: random.int(1, 5) });
+    case 'a_tenth_fails':
+      return withErrors(plan, {
+        [ORDINARY_ERRORS[run.profile.runType]]: Math.max(1, Math.ceil(plan.objects / 10)),
+      });
+    case 'mass_deletion': {
+      const deleted = Math.floor(run.system.objectCount / 5);
+      return {
+        ...plan,
+        totals: { ...plan.totals, Deleted: deleted },
+        effects: [{ connectedSystemId: run.system.id, objects: -deleted }],
+      };
+    }
+    case 'unconfirmed_exports':
+      return { ...plan, confirmed: 20, failed: 60 };
     case 'warning':
       return { ...plan, warning: 'The connector fell back to a full import.' };
     case 'flips_to_complete':

@@ -12,6 +12,8 @@ import { REMOTE_WRITE_HEADERS, encodeWriteRequest } from './remote-write.ts';
 export interface Prometheus {
   readonly url: string;
   write(night: Night): Promise<void>;
+  /** One remote-write request; what it writes must be in the head's reach. */
+  send(request: Buffer): Promise<void>;
   /**
    * Evaluates rule files each second from now on, and waits for the first alert to fire. Only after `write`: what rules record is of now, and nothing
    * much older is taken after that.
@@ -42,7 +44,10 @@ export interface ExemplarSeries {
   readonly exemplars: readonly { readonly labels: Readonly<Record<string, string>> }[];
 }
 
-export async function startPrometheus(program: string): Promise<Prometheus> {
+export async function startPrometheus(
+  program: string,
+  flags: readonly string[] = [],
+): Promise<Prometheus> {
   const folder = mkdtempSync(join(tmpdir(), 'jim-prometheus-'));
   mkdirSync(join(folder, 'data'));
   const config = join(folder, 'prometheus.yaml');
@@ -62,6 +67,7 @@ export async function startPrometheus(program: string): Promise<Prometheus> {
       '--web.enable-lifecycle',
       '--enable-feature=exemplar-storage',
       '--log.level=warn',
+      ...flags,
     ],
     { stdio: ['ignore', 'ignore', 'pipe'] },
   );
@@ -105,6 +111,7 @@ export async function startPrometheus(program: string): Promise<Prometheus> {
   return {
     url,
     write: (night) => write(url, night),
+    send: (request) => send(url, request),
     evaluate: async (ruleFiles) => {
       configure(ruleFiles);
       const response = await fetch(`${url}/-/reload`, { method: 'POST' });
@@ -153,14 +160,13 @@ async function hasFiringAlerts(url: string): Promise<boolean> {
 const SLICE_MS = 30 * 60_000;
 
 async function write(url: string, night: Night): Promise<void> {
-  for (const series of slices(night)) {
-    const response = await fetch(`${url}/api/v1/write`, {
-      method: 'POST',
-      headers: REMOTE_WRITE_HEADERS,
-      body: encodeWriteRequest(series),
-    });
-    if (!response.ok) throw new Error(`remote write: ${response.status} ${await response.text()}`);
-  }
+  for (const series of slices(night)) await send(url, encodeWriteRequest(series));
+}
+
+async function send(url: string, body: Buffer): Promise<void> {
+  const headers = REMOTE_WRITE_HEADERS;
+  const response = await fetch(`${url}/api/v1/write`, { method: 'POST', headers, body });
+  if (!response.ok) throw new Error(`remote write: ${response.status} ${await response.text()}`);
 }
 
 /** The night by half hours, in order. */

@@ -34,9 +34,7 @@ export function encodeWriteRequest(series: readonly RecordedSeries[]): Buffer {
 function timeSeries({ labels, points, exemplars }: RecordedSeries): Buffer {
   return Buffer.concat([
     ...labelPairs(labels),
-    ...points.map(([timeMs, value]) =>
-      message(2, Buffer.concat([double(1, value), int64(2, timeMs)])),
-    ),
+    samples(points),
     ...exemplars.map((exemplar) =>
       message(
         3,
@@ -50,6 +48,30 @@ function timeSeries({ labels, points, exemplars }: RecordedSeries): Buffer {
   ]);
 }
 
+/** In one piece: there are millions. */
+function samples(points: RecordedSeries['points']): Buffer {
+  const bytes = Buffer.alloc(points.length * SAMPLE_BYTES);
+  let end = 0;
+  const put = (byte: number): void => {
+    bytes[end] = byte;
+    end += 1;
+  };
+  for (const [timeMs, value] of points) {
+    const time = varint(timeMs);
+    put(2 * 8 + LENGTH_DELIMITED);
+    put(1 + 8 + 1 + time.length);
+    put(8 + FIXED64);
+    if (value === STALE) bytes.writeBigUInt64LE(STALE_BITS, end);
+    else bytes.writeDoubleLE(value, end);
+    end += 8;
+    put(2 * 8 + VARINT);
+    for (const byte of time) put(byte);
+  }
+  return bytes.subarray(0, end);
+}
+/** A message's head of 2, the value's 9, and a time's 10 at most. */
+const SAMPLE_BYTES = 21;
+
 function labelPairs(labels: Readonly<Record<string, string>>): Buffer[] {
   return Object.keys(labels)
     .toSorted()
@@ -61,25 +83,24 @@ const FIXED64 = 1;
 const VARINT = 0;
 
 function message(field: number, body: Buffer): Buffer {
-  return Buffer.concat([tag(field, LENGTH_DELIMITED), varint(body.length), body]);
+  return Buffer.concat([tag(field, LENGTH_DELIMITED), Buffer.from(varint(body.length)), body]);
 }
 function text(field: number, value: string): Buffer {
   return message(field, Buffer.from(value, 'utf8'));
 }
-function double(field: number, value: number | typeof STALE): Buffer {
+function double(field: number, value: number): Buffer {
   const bytes = Buffer.alloc(8);
-  if (value === STALE) bytes.writeBigUInt64LE(STALE_BITS);
-  else bytes.writeDoubleLE(value);
+  bytes.writeDoubleLE(value);
   return Buffer.concat([tag(field, FIXED64), bytes]);
 }
 function int64(field: number, value: number): Buffer {
-  return Buffer.concat([tag(field, VARINT), varint(value)]);
+  return Buffer.concat([tag(field, VARINT), Buffer.from(varint(value))]);
 }
 function tag(field: number, wireType: number): Buffer {
-  return varint(field * 8 + wireType);
+  return Buffer.from(varint(field * 8 + wireType));
 }
 /** Not negative, at most 2^53. */
-function varint(value: number): Buffer {
+function varint(value: number): readonly number[] {
   const bytes: number[] = [];
   let rest = value;
   while (rest >= 0x80) {
@@ -87,7 +108,7 @@ function varint(value: number): Buffer {
     rest = Math.floor(rest / 0x80);
   }
   bytes.push(rest);
-  return Buffer.from(bytes);
+  return bytes;
 }
 
 /** A literal of snappy with its length in two bytes holds at most this. */
@@ -95,7 +116,7 @@ const MAX_LITERAL = 0x1_0000;
 const TWO_LENGTH_BYTES = 61 << 2;
 
 function snappyLiteral(body: Buffer): Buffer {
-  const parts = [varint(body.length)];
+  const parts: Buffer[] = [Buffer.from(varint(body.length))];
   for (let from = 0; from < body.length; from += MAX_LITERAL) {
     const part = body.subarray(from, from + MAX_LITERAL);
     const head = Buffer.from([TWO_LENGTH_BYTES, 0, 0]);

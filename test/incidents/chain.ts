@@ -1,146 +1,160 @@
 /**
- * An incident through the real chain in virtual time: the simulated company, the exporter's own poll cycle and
- * publication, one scrape a minute, and our rules evaluated on those scrapes by promtool.
- *
- * The collectors of slower readings do not run here: what only they tell is proved in alerts/tests.
+ * A story through the real chain in virtual time: the simulated company, the exporter's own poll cycle with all
+ * its collectors and its publication, and what Prometheus would have scraped of it.
  */
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { Company } from '../../src/demo/company.ts';
 import { createCompany } from '../../src/demo/company.ts';
+import type { DialectName } from '../../src/demo/dialects.ts';
+import type { PollSettings } from '../../src/poll/turn.ts';
+import { RULES_TEXT } from '../alerts/rules-file.ts';
 import type { Rig } from '../poll/rig.ts';
 import { createRig } from '../poll/rig.ts';
 
-const RULES = new URL('../../alerts/jim.rules.yaml', import.meta.url).pathname;
-const MINUTE_MS = 60_000;
-/** A Tuesday at 07:02: the first delta cycle is due in 13 minutes. */
-const START_MS = Date.UTC(2026, 2, 3, 7, 2);
+export const MINUTE_MS = 60_000;
 
 export interface Stage {
   readonly company: Company;
   readonly rig: Rig;
 }
-export interface Incident {
-  readonly name: string;
+export interface Story {
+  /** Our clock at minute 0. */
+  readonly startMs: number;
   readonly minutes: number;
-  /** What happens, by minutes since the beginning. */
-  readonly story: Readonly<Record<number, (stage: Stage) => void | Promise<void>>>;
+  /** Minutes from one poll, scrape and evaluation to the next; 2 unless said. */
+  readonly step?: number;
+  /** Minutes from turn to turn of the collectors with a schedule of their own. */
+  readonly turns?: CollectorTurns;
+  readonly seed?: string;
+  readonly dialect?: DialectName;
+  readonly settings?: Partial<PollSettings>;
+  /** Before minute 0: what is to happen later, by the company's own agenda. */
+  readonly prepare?: (company: Company) => void;
+  /** What happens, by minutes since the beginning, before the next poll. */
+  readonly story?: Readonly<Record<number, (stage: Stage) => void | Promise<void>>>;
   /** Minutes in which Prometheus finds no exporter. */
   readonly gone?: readonly [from: number, to: number];
 }
 
-/** The alerts that fired, each with the first and the last minute in which it did. */
-export type Fired = Readonly<Record<string, readonly [first: number, last: number]>>;
+/** What was scraped, by series: a value for each step, `_` where there was none. */
+export type Recording = ReadonlyMap<string, readonly string[]>;
 
-/** The scrapes as Prometheus would store them: by series, one value a minute, `_` where there is none. */
-export async function recorded(incident: Incident): Promise<ReadonlyMap<string, string[]>> {
-  const company = createCompany({ seed: 'incidents', startMs: START_MS, days: 2, quiet: true });
-  const rig = await createRig({ world: company.world });
-  const series = new Map<string, string[]>();
-  for (let minute = 0; minute < incident.minutes; minute += 1) {
-    rig.pass(Math.max(1, START_MS + minute * MINUTE_MS - rig.nowMs()));
-    await incident.story[minute]?.({ company, rig });
+export async function play(story: Story): Promise<Recording> {
+  const recorder = createRecorder(story.startMs);
+  await playInto(recorder, story);
+  return recorder.recording();
+}
+
+/** Takes what a target answers, step by step. */
+export interface Scraper {
+  /** The exposition of a step; null where the target did not answer. */
+  scraped(index: number, exposition: string | null): void;
+}
+
+export async function playInto(scraper: Scraper, story: Story): Promise<void> {
+  const { startMs, minutes, step = STEP_MINUTES, seed = 'incidents' } = story;
+  const company = createCompany({
+    seed,
+    startMs,
+    days: 1,
+    quiet: true,
+    ...(story.dialect === undefined ? {} : { dialect: story.dialect }),
+  });
+  const rig = await createRig({
+    world: company.world,
+    publish: false,
+    settings: { runStats: 'auto', ...story.settings },
+  });
+  story.prepare?.(company);
+  for (let minute = 0; minute < minutes; minute += step) {
+    for (let at = Math.max(0, minute - step + 1); at <= minute; at += 1) {
+      const happening = story.story?.[at];
+      if (happening === undefined) continue;
+      passTo(rig, startMs + at * MINUTE_MS);
+      await happening({ company, rig });
+    }
+    passTo(rig, startMs + minute * MINUTE_MS);
     await rig.poll();
-    const [from, to] = incident.gone ?? [Infinity, Infinity];
-    const isGone = minute >= from && minute < to;
-    add(series, minute, 'up', isGone ? '0' : '1');
-    if (!isGone) addScrape(series, minute, rig.scrape() ?? '');
+    await collect(rig, minute, { step, turns: story.turns ?? COLLECTOR_TURNS });
+    await rig.publish();
+    const [from, to] = story.gone ?? [Infinity, Infinity];
+    scraper.scraped(minute / step, minute >= from && minute < to ? null : (rig.scrape() ?? ''));
   }
-  return series;
+}
+
+/** The rules' windows hold four scrapes and more of these. */
+export const STEP_MINUTES = 2;
+
+function passTo(rig: Rig, ms: number): void {
+  rig.pass(Math.max(1, ms - rig.nowMs()));
+}
+
+/** As the default schedules have them; certificates oftener than hourly, since a story lasts an hour or two. */
+const COLLECTOR_TURNS: CollectorTurns = { schedules: 1, inventory: 10, certificates: 30 };
+
+export type CollectorTurns = Readonly<Record<'schedules' | 'inventory' | 'certificates', number>>;
+
+async function collect(
+  { collectors }: Rig,
+  minute: number,
+  { step, turns }: { readonly step: number; readonly turns: CollectorTurns },
+): Promise<void> {
+  await collectors.afterPoll({});
+  // Their first turns went with the first poll.
+  for (const name of ['schedules', 'inventory', 'certificates'] as const) {
+    const isDue = minute % Math.max(step, turns[name]) < step;
+    if (minute > 0 && isDue) await collectors.turn(name, {});
+  }
 }
 
 /** What the rules name; the other series would only cost time. */
-const NAMED = new Set(readFileSync(RULES, 'utf8').match(/\bjim_[a-z_]+/g));
-const SAMPLE_LINE = /^([a-z]\w*)(\{.*\})? (\S+)$/;
-
-function addScrape(series: Map<string, string[]>, minute: number, exposition: string): void {
-  for (const line of exposition.split('\n')) {
-    const [, name = '', labels = '{}', value = ''] = SAMPLE_LINE.exec(line) ?? [];
-    if (!NAMED.has(name)) continue;
-    // promtool's time begins at 0, and so must the moments that metrics tell.
-    const shown = name.endsWith('_timestamp_seconds') ? Number(value) - START_MS / 1_000 : value;
-    add(series, minute, `${name}${labels}`, String(shown));
-  }
-}
-
+export const NAMED: ReadonlySet<string> = new Set(RULES_TEXT.match(/\bjim_[a-z_]+/g));
+export const SAMPLE_LINE = /^([a-z]\w*)(\{.*\})? (\S+)$/;
+/** As the scrape job of the examples has it. */
 const TARGET = 'job="jim-exporter",instance="exporter:10190"';
 
-function add(series: Map<string, string[]>, minute: number, name: string, value: string): void {
-  const [metric = '', labels = ''] = name.replace(/\}$/, '').split(/\{(.*)/s);
-  const key = `${metric}{${labels === '' ? '' : `${labels},`}${TARGET}}`;
-  const values = series.get(key) ?? [];
-  // A series that has left is marked, as Prometheus does, and then missing.
-  while (values.length < minute)
-    values.push(values.length === 0 || isAbsent(values) ? '_' : 'stale');
-  values.push(value);
-  series.set(key, values);
+interface Recorder extends Scraper {
+  recording(): Recording;
 }
 
-function isAbsent(values: readonly string[]): boolean {
-  return values.at(-1) === '_' || values.at(-1) === 'stale';
+function createRecorder(startMs: number): Recorder {
+  const series = new Map<string, string[]>();
+  const add = (index: number, name: string, labels: string, value: string): void => {
+    const key = `${name}{${labels === '' ? '' : `${labels},`}${TARGET}}`;
+    const values = series.get(key) ?? [];
+    fill(values, index);
+    values.push(value);
+    series.set(key, values);
+  };
+  let scrapes = 0;
+  return {
+    scraped(index, exposition) {
+      scrapes = index + 1;
+      add(index, 'up', '', exposition === null ? '0' : '1');
+      for (const line of (exposition ?? '').split('\n')) {
+        const [, name = '', labels = '', value = ''] = SAMPLE_LINE.exec(line) ?? [];
+        if (!NAMED.has(name)) continue;
+        // promtool's time begins at 0, and so must the moments that metrics tell.
+        const isMoment = name.endsWith('_timestamp_seconds');
+        const shown = isMoment ? String(Number(value) - startMs / 1_000) : value;
+        add(index, name, labels.slice(1, -1), shown);
+      }
+    },
+    recording() {
+      for (const values of series.values()) fill(values, scrapes);
+      return series;
+    },
+  };
 }
 
-/** As in the file: without it promtool takes another order each time, and alerts begin a minute apart. */
-const GROUPS = [...readFileSync(RULES, 'utf8').matchAll(/^  - name: (\S+)$/gm)].map(
-  ([, name = '']) => name,
-);
-const FIRING = 'ALERTS{alertstate="firing",alertname!="JimWatchdog"}';
-
-/** Asks promtool each minute what fires, by claiming that nothing does: it then says what it got. */
-export function firedIn(
-  promtool: string,
-  series: ReadonlyMap<string, string[]>,
-  minutes: number,
-): Fired {
-  const folder = mkdtempSync(join(tmpdir(), 'jim-incident-'));
-  try {
-    const file = join(folder, 'incident.yaml');
-    const inputSeries = [...series].map(([name, values]) => ({
-      series: name,
-      values: [...values, ...(values.length < minutes && !isAbsent(values) ? ['stale'] : [])].join(
-        ' ',
-      ),
-    }));
-    const asked = Array.from({ length: minutes }, (_, minute) => ({
-      expr: `count by (alertname) (${FIRING})`,
-      eval_time: `${minute}m`,
-      exp_samples: [],
-    }));
-    const tests = [{ interval: '1m', input_series: inputSeries, promql_expr_test: asked }];
-    // JSON is YAML.
-    writeFileSync(
-      file,
-      JSON.stringify({
-        rule_files: [RULES],
-        evaluation_interval: '1m',
-        group_eval_order: GROUPS,
-        tests,
-      }),
-    );
-    const { stdout, stderr } = spawnSync(promtool, ['test', 'rules', file], {
-      encoding: 'utf8',
-      maxBuffer: 64 * 1_048_576,
-    });
-    return firedAsTold(`${stdout}\n${stderr}`);
-  } finally {
-    rmSync(folder, { recursive: true });
+/** A series that has left is marked, as Prometheus does, and then missing. */
+function fill(values: string[], length: number): void {
+  while (values.length < length) {
+    const isAbsent = values.length === 0 || values.at(-1) === '_' || values.at(-1) === 'stale';
+    values.push(isAbsent ? '_' : 'stale');
   }
 }
 
-function firedAsTold(told: string): Fired {
-  const fired: Record<string, [number, number]> = {};
-  let minute: number | null = null;
-  for (const line of told.split('\n')) {
-    const time = /time: (?:(\d+)h)?(?:(\d+)m)?(?:0s)?,/.exec(line);
-    if (time !== null) minute = Number(time[1] ?? 0) * 60 + Number(time[2] ?? 0);
-    for (const [, alert = ''] of line.matchAll(/alertname=\\?"(\w+)/g)) {
-      if (minute === null || line.includes('expr:')) continue;
-      fired[alert] = [fired[alert]?.[0] ?? minute, minute];
-    }
-  }
-  if (Object.keys(fired).length === 0 && !told.includes('SUCCESS'))
-    throw new Error(`promtool did not judge: ${told.slice(0, 2_000)}`);
-  return fired;
+/** The companies of the stories live in UTC, as JIM reckons. */
+export function utc(text: string): number {
+  return Date.parse(`${text}Z`);
 }

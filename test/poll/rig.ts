@@ -83,6 +83,8 @@ export interface StateBackup {
 export interface VirtualDisk extends LedgerStore {
   /** What the next commits do; `ok` from then on. */
   fail(...outcomes: readonly DiskFault[]): void;
+  /** Every commit fails while it is. */
+  full: boolean;
   /** The process died in a commit. */
   crashed: boolean;
   /** What a restart would load; null before the first commit. */
@@ -109,6 +111,7 @@ function virtualDisk(): WatchedDisk {
   let forgetting: readonly ActivityId[] = [];
   const planned: DiskFault[] = [];
   const disk: WatchedDisk = {
+    full: false,
     crashed: false,
     load: async () => {
       forgotten = durable?.forgotten ?? new Set();
@@ -119,7 +122,7 @@ function virtualDisk(): WatchedDisk {
     commit: async (ledger) => {
       const broken = violations(ledger);
       if (broken.length > 0) throw new Error(`The ledger breaks its own rules: ${broken.join()}`);
-      const outcome = planned.shift();
+      const outcome = disk.full ? 'before' : planned.shift();
       const next = forgetting.length === 0 ? forgotten : new Set([...forgotten, ...forgetting]);
       forgetting = [];
       if (outcome === undefined || outcome === 'after' || outcome === 'crash after')
@@ -163,7 +166,10 @@ export interface RigOptions {
   readonly seed?: number | string;
   readonly settings?: Partial<PollSettings>;
   readonly maxLabelSets?: number;
-  /** 'when asked': a snapshot's values do not change, so its text can be written when somebody scrapes. */
+  /**
+   * 'when asked': a snapshot's values do not change, so its text can be written when somebody scrapes. False: only
+   * `publish` of the rig does; most of a long life's time would go into what nobody reads.
+   */
   readonly publish?: boolean | 'when asked';
   /** Ids of counted Activities kept beyond those the rules need; the product keeps 10,000. */
   readonly rememberIds?: number;
@@ -227,6 +233,8 @@ export interface Rig {
   crashAfter(requests: number): void;
   /** Makes what was published last ready to be scraped, where `publish` is 'when asked'. */
   render(): Promise<void>;
+  /** Shows what is known now, as each poll and collector does unless told not to. */
+  publish(): Promise<void>;
   /** What Prometheus would read now, and that it did. */
   scrape(): string | null;
 }
@@ -291,7 +299,9 @@ export async function createRig(options: RigOptions = {}): Promise<Rig> {
     if (snapshot !== null) await shown.publish(snapshot);
   };
 
-  async function boot(): Promise<Pick<Rig, 'keeper' | 'poller' | 'publication' | 'collectors'>> {
+  async function boot(): Promise<
+    Pick<Rig, 'keeper' | 'poller' | 'publication' | 'collectors' | 'publish'>
+  > {
     const runtime = createRuntime({ disableExporterMetrics: true });
     const publication = createPublication({
       runtime,
@@ -307,8 +317,7 @@ export async function createRig(options: RigOptions = {}): Promise<Rig> {
     const sound = options.rememberIds === undefined ? kept : forgetful(kept, options.rememberIds);
     const stepped = mutant.step === undefined ? sound : mutatedKeeper(sound, mutant.step);
     const keeper = mutant.keeper?.(stepped) ?? stepped;
-    const publish = async (): Promise<void> => {
-      if (options.publish === false) return;
+    const publishNow = async (): Promise<void> => {
       const seen = poller.seen();
       unrendered = {
         ledger: keeper.current(),
@@ -329,6 +338,9 @@ export async function createRig(options: RigOptions = {}): Promise<Rig> {
         build: { version: 'test', revision: 'test', nodeVersion: 'test' },
       };
       if (options.publish !== 'when asked') await render();
+    };
+    const publish = async (): Promise<void> => {
+      if (options.publish !== false) await publishNow();
     };
     const poller: Poller = createPoller({
       jim,
@@ -354,7 +366,7 @@ export async function createRig(options: RigOptions = {}): Promise<Rig> {
       publish,
     });
     await publish();
-    return { keeper, poller, publication, collectors };
+    return { keeper, poller, publication, collectors, publish: publishNow };
   }
 
   /** Forgets sooner than the product does, so that lives of a few hundred rows meet the horizon. */

@@ -15,7 +15,7 @@ import { PROGRAM_VERSIONS, findProgram, lacksProgram } from '../programs.ts';
 import type { ShownWindow } from './look-charts.ts';
 import { drawDashboard, pageSize } from './look.ts';
 import type { Night } from './night.ts';
-import { SCRAPE_INTERVAL_SECONDS, endingAt, playNight } from './night.ts';
+import { HOURS, SCRAPE_INTERVAL_SECONDS, endingAt, playNight } from './night.ts';
 import type { Prometheus } from './prometheus.ts';
 import { startPrometheus } from './prometheus.ts';
 import type { Choices } from './promql.ts';
@@ -23,15 +23,16 @@ import { interpolate } from './promql.ts';
 import { PANEL_QUERIES, seriesFound } from './queries.ts';
 
 const RULES = new URL('../../alerts/jim.rules.yaml', import.meta.url).pathname;
-const NIGHT_MS = 240_000;
-const AHEAD_MS = 60_000;
+/** For playing and writing it, on a machine that has other things to do. */
+const NIGHT_MS = 900_000;
+const AHEAD_MS = 120_000;
 const STEP_SECONDS = 300;
 /** The connected system whose name has quotes and a backslash. */
 const CHOICES: Choices = {
   job: '.+',
   instance: '.+',
   connectedSystem: BADGES,
-  rangeSeconds: 86_400,
+  rangeSeconds: HOURS * 3_600,
   stepSeconds: STEP_SECONDS,
   scrapeIntervalSeconds: SCRAPE_INTERVAL_SECONDS,
 };
