@@ -3,8 +3,10 @@ import { stringify } from 'csv-stringify/sync';
 import { parseDuration } from '../config/duration.ts';
 import { didYouMean } from '../config/values.ts';
 import type { Activity, Instant } from '../jim/activity.ts';
-import { connectedSystemOf, instant } from '../jim/activity.ts';
-import type { ToldActivity } from '../jim/client.ts';
+import { FINISHED_STATUSES, connectedSystemOf, instant } from '../jim/activity.ts';
+import type { JimClient, ListQuery, ToldActivity } from '../jim/client.ts';
+import { dialectOf } from '../jim/dialect.ts';
+import { TARGET_TYPES } from '../jim/words.ts';
 import type { ActivitiesOptions } from './activities-command.ts';
 import { EXIT } from './activities-command.ts';
 import type { ActivitiesArguments } from './arguments.ts';
@@ -37,6 +39,7 @@ export async function list(
   // By id: rows that come meanwhile push known ones onto the next page.
   const found = new Map<string, ToldActivity>();
   const seen = { types: new Set<string>(), statuses: new Set<string>() };
+  const narrowing = await narrowed(jim, words, since);
   let isWhole = false;
   for (let page = 1; page <= MAX_PAGES && found.size < limit && !isWhole; page += 1) {
     const answer = await jim.listWithText({
@@ -44,6 +47,7 @@ export async function list(
       direction: 'desc',
       page,
       pageSize: PAGE_SIZE,
+      ...narrowing,
     });
     for (const told of answer.told) {
       const { activity } = told;
@@ -67,6 +71,34 @@ export async function list(
   return EXIT.done;
 }
 
+type Narrowing = Pick<ListQuery, 'createdFrom' | 'status' | 'targetType'>;
+
+/** What JIM itself can leave out, so that fewer pages are read: all is looked at here too, since JIM ignores what it does not know. */
+async function narrowed(
+  jim: JimClient,
+  { type, status }: ListWords,
+  since: Instant | null,
+): Promise<Narrowing> {
+  const wanted = {
+    targetType: wordFor(type, [...TARGET_TYPES]),
+    status: wordFor(status, ['InProgress', ...FINISHED_STATUSES]),
+  };
+  if (since === null && wanted.targetType === undefined && wanted.status === undefined) return {};
+  const { filters, targetTypeFilter } = dialectOf(await jim.version(), await jim.probeFilters());
+  return {
+    ...(filters && since !== null ? { createdFrom: since } : {}),
+    ...(filters && wanted.status !== undefined ? { status: wanted.status } : {}),
+    ...(targetTypeFilter && wanted.targetType !== undefined
+      ? { targetType: wanted.targetType }
+      : {}),
+  };
+}
+
+/** In JIM's own spelling; undefined where it is none of its words, which JIM would answer with 400. */
+function wordFor(text: string | undefined, words: readonly string[]): string | undefined {
+  return text === undefined ? undefined : words.find((word) => equal(word, text));
+}
+
 /** Nothing was found, and a word may be the reason: no list of them is complete, since JIM gains some with each version. */
 function complainOfWord(
   option: string,
@@ -78,7 +110,7 @@ function complainOfWord(
   complain(`No Activity that was looked at has ${option} ${word}${didYouMean(word, [...seen])}`);
 }
 
-/** The filter, or what is wrong with the words. Filtered here, since older versions of JIM ignore filters. */
+/** The filter, or what is wrong with the words. */
 function filterOf(words: ListWords, nowMs: number): Filter | string {
   const limit = words.limit === undefined ? DEFAULT_LIMIT : Number(words.limit);
   if (!Number.isSafeInteger(limit) || limit < 1)

@@ -18,7 +18,10 @@ export type ListQuery = {
   /** Only where the dialect filters (`dialect.filters`); inclusive. */
   readonly createdFrom?: Instant;
   readonly createdTo?: Instant;
-  readonly status?: 'InProgress';
+  /** One of JIM's words; anything else is answered with 400. */
+  readonly status?: string;
+  /** Only where the dialect has `targetTypeFilter`. */
+  readonly targetType?: string;
 };
 
 export interface ActivityPage {
@@ -269,6 +272,7 @@ function listParameters(query: ListQuery): Record<string, string> {
     ...(query.createdFrom === undefined ? {} : { createdFrom: formatInstant(query.createdFrom) }),
     ...(query.createdTo === undefined ? {} : { createdTo: formatInstant(query.createdTo) }),
     ...(query.status === undefined ? {} : { status: query.status }),
+    ...(query.targetType === undefined ? {} : { targetType: query.targetType }),
   };
 }
 
@@ -277,16 +281,18 @@ function filterViolation(
   query: ListQuery,
   rows: Pick<ActivityPage, 'activities' | 'rejected'>,
 ): string | null {
-  const { createdFrom, createdTo, status } = query;
+  const { createdFrom, createdTo, status, targetType } = query;
   for (const { created } of [...rows.activities, ...rows.rejected]) {
     if (created === null) continue;
     if (createdFrom !== undefined && created < createdFrom) return 'createdFrom is ignored';
     if (createdTo !== undefined && created > createdTo) return 'createdTo is ignored';
   }
-  if (status === undefined) return null;
-  return rows.activities.every((activity) => activity.status === status)
-    ? null
-    : 'status is ignored';
+  for (const activity of rows.activities) {
+    if (status !== undefined && activity.status !== status) return 'status is ignored';
+    if (targetType !== undefined && activity.targetType !== targetType)
+      return 'targetType is ignored';
+  }
+  return null;
 }
 
 function tellRows(values: readonly unknown[]): readonly ToldActivity[] {

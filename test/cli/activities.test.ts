@@ -24,13 +24,13 @@ function rig(
   readonly out: string[];
   readonly err: string[];
   readonly drawn: string[];
-  /** Paths asked for. */
+  /** Paths asked for, each with its query. */
   readonly asked: string[];
 } {
   let nowMs = world.nowMs;
   const simulator = createSimulator({ world, now: () => nowMs, quirks: { rateLimit: false } });
   const paths: string[] = [];
-  simulator.onRequest(({ path }) => paths.push(path));
+  simulator.onRequest(({ path, query }) => paths.push(`${path}?${query.toString()}`));
   const clock = {
     nowMs: () => nowMs,
     sleep: async (ms: number) => {
@@ -90,6 +90,24 @@ describe('activities list', () => {
         expect(row).toMatch(/^2026-11-2\dT.*,ConnectedSystemRunProfile,.*,HR System,.*Import,/);
     },
   );
+
+  test.each([
+    ['0.8', { type: 'schedule', status: 'Complete' }, []],
+    ['0.14', { type: 'schedule', status: 'Complete' }, ['targetType=Schedule']],
+    [
+      'main',
+      { type: 'schedule', status: 'complete', since: '45m' },
+      ['createdFrom=', 'status=Complete', 'targetType=Schedule'],
+    ],
+    ['main', { type: 'no such type' }, []],
+  ] as const)('leaves to JIM %s what it can: %o', async (dialect, options, parameters) => {
+    const { run, asked } = rig(company(dialect));
+    expect(await run({ action: 'list', options })).toBe(0);
+    const list = asked.filter((path) => path.includes('sortBy=created')).at(-1) ?? '';
+    for (const name of ['createdFrom=', 'status=', 'targetType='])
+      expect(list.includes(name), name).toBe(parameters.some((part) => part.startsWith(name)));
+    for (const part of parameters) expect(list).toContain(part);
+  });
 
   test('prints a table whose columns line up, by the width of their characters', async () => {
     const world = new NewWorld({ seed: 1, startMs: START_MS });
