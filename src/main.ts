@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** Arguments, environment, signals and the exit code; what is done stands elsewhere. */
+import './young-generation.ts';
 import { randomUUID } from 'node:crypto';
 import { existsSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
