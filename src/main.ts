@@ -1,22 +1,20 @@
 #!/usr/bin/env node
 /** Arguments, environment, signals and the exit code; what is done stands elsewhere. */
-import './young-generation.ts';
 import { randomUUID } from 'node:crypto';
 import { existsSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 import { connectAlertmanager } from './alertmanager/client.ts';
 import { startApp } from './app.ts';
 import type { App, AppOptions } from './app.ts';
 import { readBuildInfo, versionText } from './build-info.ts';
-import { activities } from './cli/activities.ts';
 import { parseArguments } from './cli/arguments.ts';
 import type { ActivitiesArguments, ParsedArguments } from './cli/arguments.ts';
 import { commandClient, tryJim } from './cli/connect.ts';
 import type { Config } from './config/config.ts';
 import type { JimClient } from './jim/client.ts';
 import { checkConfig } from './cli/check-config.ts';
-import { createTerminal } from './cli/terminal.ts';
 import { testAlert } from './cli/test-alert.ts';
 import type { FlagValues } from './config/flags.ts';
 import { formatFault, loadConfig } from './config/load.ts';
@@ -72,6 +70,11 @@ async function run(parsed: ParsedArguments): Promise<number> {
 
 async function showActivities(loaded: LoadedConfig, asked: ActivitiesArguments): Promise<number> {
   if (!loaded.ok) return refuse(loaded.faults);
+  // Serving starts without what only a terminal needs.
+  const [{ activities }, { createTerminal }] = await Promise.all([
+    import('./cli/activities.ts'),
+    import('./cli/terminal.ts'),
+  ]);
   return activities(asked, {
     ...createTerminal(process.stdout),
     jim: jimOf(loaded.config),
@@ -136,6 +139,8 @@ async function serve(
   loadAgain: () => LoadedConfig,
   start: (options: AppOptions) => Promise<App> = startApp,
 ): Promise<number> {
+  // Node's young generation would grow to 48 MB in the first busy poll and stay so: more than all that we keep.
+  setFlagsFromString('--semi-space-growth-factor=1');
   const loaded = loadAgain();
   if (!loaded.ok) return refuse(loaded.faults);
   const { config, warnings } = loaded;

@@ -18,7 +18,6 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'config',
     'demo',
     'build-info.ts',
-    'young-generation.ts',
     'scheduler.ts', // its judgement of schedules goes into the configuration
     'surroundings.ts',
     'alertmanager/client.ts', // for test-alert, which talks to the Alertmanagers alone

@@ -57,7 +57,7 @@ export function createDialectWatch(
 function tell({ version, versionKnown, filters }: Dialect, log: PollLog): void {
   log.info('JIM answers', { version, filters_by_created: filters });
   if (versionKnown) return;
-  log.warn('JIM’s version is no number; only the abilities of the oldest version are used', {
+  log.warn("JIM's version is no number; only the abilities of the oldest version are used", {
     version,
   });
 }

@@ -13,7 +13,7 @@ const RETENTION = 90 * 86_400 * MICROS_PER_SECOND;
 const OUTLIVED =
   'JIM was not read for longer than it keeps Activities: some may have been deleted unseen';
 export const NO_KNOWN_ROW =
-  'JIM’s list holds none of the Activities known before (factory reset, restored backup, or long outage): some may have been deleted unseen';
+  "JIM's list holds none of the Activities known before (factory reset, restored backup, or long outage): some may have been deleted unseen";
 export const TOO_DEEP =
   'JIM refuses pages this deep, so some Activities of this gap cannot be counted';
 

@@ -87,7 +87,7 @@ export function createReporter({
     if (rejectedBefore.size >= MAX_REJECTED) rejectedBefore.clear();
     rejectedBefore.add(key);
     telemetry.activityRejected(row.reason);
-    log.warn('a row of JIM’s list cannot be read and was left out; it is looked at again', {
+    log.warn("a row of JIM's list cannot be read and was left out; it is looked at again", {
       activity_id: row.id ?? '(unreadable)',
       reason: row.reason,
     });

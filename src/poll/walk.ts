@@ -135,7 +135,7 @@ async function* continueBelow(
       // Rows left meanwhile: if they lay above, the list moved up and hid rows between the two pages.
       const again = await readPage(reader, ref);
       if (again.first !== null && previous.last !== null && again.first < previous.last) {
-        throw new WalkVoid('Rows of JIM’s list vanished while it was read.');
+        throw new WalkVoid("Rows of JIM's list vanished while it was read.");
       }
       yield again;
       slice = await readPage(reader, next);
@@ -189,7 +189,7 @@ async function readPage(reader: ListReader, ref: PageRef): Promise<Slice> {
 }
 
 function emptyPage(): WalkVoid {
-  return new WalkVoid('JIM’s list ended where its own count had promised more rows.');
+  return new WalkVoid("JIM's list ended where its own count had promised more rows.");
 }
 
 function sliceOf(page: ActivityPage, from: PageRef['from']): Slice {
@@ -244,7 +244,7 @@ async function readSeam(
     if (wholeAbove && wholeBelow) return slice;
   }
   if (reads >= MAX_SEAM_READS)
-    throw new WalkVoid('Rows of one instant kept moving between pages of JIM’s list.');
+    throw new WalkVoid("Rows of one instant kept moving between pages of JIM's list.");
   return null;
 }
 

@@ -105,7 +105,13 @@ export async function startExporter({
   const begunMs = performance.now();
   const child = spawn(
     process.execPath,
-    [...nodeArgs, MAIN, '--config.file=jim.yaml', '--web.listen-address=127.0.0.1:0'],
+    [
+      ...nodeArgs,
+      MAIN,
+      '--config.file=jim.yaml',
+      '--web.listen-address=127.0.0.1:0',
+      '--web.max-requests=0',
+    ],
     {
       cwd: folder,
       env: { PATH: process.env['PATH'], JIM_URL: jim.url, JIM_API_KEY: 'bench' },
