@@ -161,6 +161,16 @@ const TRIALS: readonly (readonly [beginning: RegExp, trial: Trial])[] = [
     (command) => installed(/127\.0\.0\.1/)(`${command} --config.file=${alertmanagerFile()}`),
   ],
   [/^npm run dashboards$/, leavesAsCommitted('dashboards/jim-overview.json')],
+  [
+    /^npm run deploy$/,
+    leavesAsCommitted('deploy/kubernetes/prometheus-operator/prometheusrule.yaml'),
+  ],
+  // No cluster either; deploy/ is judged by test/deploy.
+  [
+    /^kubectl apply -k deploy\/kubernetes$/,
+    standsIn('deploy/kubernetes/kustomization.yaml', /^resources:/m),
+  ],
+  [/^npm run soak:memory$/, standsIn('package.json', /"soak:memory": ".*test\/soak/)],
   [/^npm run docs$/, leavesAsCommitted('README.md')],
   [/^npm run check$/, standsIn('.ci/run', /npm run check/)],
   [/^npm run soak$/, standsIn('package.json', /"soak": ".*test\/exactly-once\/lives/)],
@@ -176,7 +186,7 @@ function alertmanagerFile(): string {
   return file;
 }
 
-const COMMAND = /^(npm|npx|node|docker|jim-exporter|printf|curl|cp|[A-Z_]+=)/;
+const COMMAND = /^(npm|npx|node|docker|kubectl|jim-exporter|printf|curl|cp|[A-Z_]+=)/;
 
 function commandsOf(text: string): readonly string[] {
   const blocks = [...text.matchAll(/```sh\n([\s\S]*?)```/g)].flatMap(([, block = '']) =>
