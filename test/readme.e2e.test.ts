@@ -18,6 +18,10 @@ import { RUN } from './poll/rows.ts';
 const ROOT = new URL('..', import.meta.url).pathname;
 /** What the copy is made of; what `npm ci` would bring is linked, since CI has just run it. */
 const COPIED = [
+  'Dockerfile',
+  '.npmrc',
+  'package-lock.json',
+
   'package.json',
   'tsconfig.json',
   'README.md',
