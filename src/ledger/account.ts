@@ -96,12 +96,12 @@ export function account(
   const tell = (event: AccountEvent): void => void events.push(event);
   const draft = new Draft(ledger, observation.nowMs, tell);
   const step: Step = { before: ledger, observation, limits, draft, tell };
-  const sightings = latestById(observation.sightings);
-  draft.naming.admit(sightings.map(({ activity }) => activity).filter((row) => matters(step, row)));
-  for (const sighting of sightings) {
-    const { id, status } = sighting.activity;
+  const rows = latestById(observation.sightings).map((sighting) => recognise(step, sighting));
+  draft.naming.admit(rows.filter(({ matters }) => matters).map(({ activity }) => activity));
+  for (const row of rows) {
+    const { id, status } = row.activity;
     draft.naming.noteStatus(status);
-    tell({ kind: 'verdict', id, verdict: judge(step, sighting) });
+    tell({ kind: 'verdict', id, verdict: judge(step, row) });
   }
   for (const row of observation.rejected) reject(step, row);
   for (const id of observation.gone) vanish(step, id);
@@ -114,26 +114,40 @@ export function account(
 function latestById(sightings: readonly Sighting[]): readonly Sighting[] {
   const latest = new Map<ActivityId, Sighting>();
   for (const sighting of sightings) {
-    const earlier = latest.get(sighting.activity.id);
+    const { id } = sighting.activity;
+    const earlier = latest.get(id);
     const fromOldest = sighting.fromOldest ?? earlier?.fromOldest ?? null;
-    latest.set(sighting.activity.id, { ...sighting, fromOldest });
+    const isPlain = fromOldest === sighting.fromOldest;
+    latest.set(id, isPlain ? sighting : { ...sighting, fromOldest });
   }
   return [...latest.values()];
 }
 
+/** A row seen, and what was known of it before this step. */
+interface Row extends Sighting {
+  readonly known: Counted | undefined;
+  /** Whether a row that is not counted is followed at all, or belongs to the time before the horizon. */
+  readonly matters: boolean;
+}
+
+function recognise(step: Step, { activity, date, fromOldest }: Sighting): Row {
+  const known = step.draft.counted.get(activity.id);
+  const matters = known === undefined && isFollowed(step, activity);
+  return { activity, date, fromOldest, known, matters };
+}
+
 /** What a row seen means: each line is a rule. */
-function judge(step: Step, sighting: Sighting): Verdict {
+function judge(step: Step, row: Row): Verdict {
   const { draft, observation, limits } = step;
-  const { activity } = sighting;
-  const known = draft.counted.get(activity.id);
+  const { activity, known } = row;
   if (known !== undefined) return compare(step, activity, known);
-  if (!matters(step, activity)) return 'unknown_and_old';
-  if (!isFinished(activity)) return follow(step, sighting, null);
+  if (!row.matters) return 'unknown_and_old';
+  if (!isFinished(activity)) return follow(step, row, null);
   if (observation.first && !draft.open.has(activity.id)) {
     draft.remember(activity);
     return 'history';
   }
-  if (!isSettled(step, sighting)) return follow(step, sighting, sightingOf(step, activity));
+  if (!isSettled(step, row)) return follow(step, row, sightingOf(step, activity));
   draft.count(activity, limits.runStats);
   return 'counted';
 }
@@ -142,14 +156,13 @@ function judge(step: Step, sighting: Sighting): Verdict {
 function compare({ draft }: Step, activity: Activity, known: Counted): Verdict {
   const fingerprint = countedFingerprint(activity);
   if (fingerprint === known.fingerprint) return 'already_counted';
-  draft.counted.set(activity.id, { ...known, fingerprint });
+  draft.counted.replace(activity.id, { ...known, fingerprint });
   return 'altered';
 }
 
-/** Whether a row that is not counted is followed at all, or belongs to the time before the horizon. */
-function matters({ before, observation, draft }: Step, activity: Activity): boolean {
+/** Whether a row that is not counted is followed: it is new, known to be open, or in a part still unread. */
+function isFollowed({ before, observation, draft }: Step, activity: Activity): boolean {
   const { id, created } = activity;
-  if (draft.counted.has(id)) return false;
   if (observation.first || draft.open.has(id) || draft.missing.has(id)) return true;
   const { horizon, unread, enumerated, firstHorizon } = before.reading;
   if (horizon === null || created > horizon) return true;
@@ -214,7 +227,7 @@ function isTooOld({ limits }: Step, { activity, date }: Sighting): boolean {
 /** An unreadable row is looked at again, unless it is known already or history. */
 function reject({ before, observation, draft }: Step, row: Observation['rejected'][number]): void {
   const { id, created, fromOldest } = row;
-  if (draft.counted.has(id) || draft.open.has(id)) return;
+  if (draft.counted.get(id) !== undefined || draft.open.has(id)) return;
   const { horizon } = before.reading;
   const isHistory = observation.first || (horizon !== null && created <= horizon);
   if (isHistory && !draft.missing.has(id)) return;

@@ -4,9 +4,8 @@
  */
 import type { Activity, ActivityId } from '../jim/activity.ts';
 import { fingerprintOf, isFinishedStatus } from '../jim/activity.ts';
-import { CopyOnWrite } from './copy-on-write.ts';
+import { CopyChunks, CopyOnWrite } from './copy-on-write.ts';
 import type {
-  ActivityAccount,
   AuthenticationEvent,
   Cell,
   Counted,
@@ -16,7 +15,6 @@ import type {
   Open,
   OwedStats,
   RecurringAccount,
-  RunAccount,
   RunLabels,
 } from './ledger.ts';
 import { OTHER, activityKey, recurringKey, runKey } from './ledger.ts';
@@ -24,14 +22,13 @@ import type { Labelled, NamingEvent } from './naming.ts';
 import { Naming } from './naming.ts';
 import type { Finished } from './totals.ts';
 import {
+  ActivityTally,
   RECURRING_TARGET_TYPES,
-  addToActivityAccount,
+  RunTally,
   addToRecurring,
-  addToRunAccount,
   lastRunOf,
   newActivityAccount,
   newRunAccount,
-  rememberRun,
 } from './totals.ts';
 
 export type DraftEvent =
@@ -40,11 +37,11 @@ export type DraftEvent =
   | { readonly kind: 'run_finished'; readonly labels: RunLabels; readonly run: LastRun };
 
 export class Draft {
-  readonly counted: CopyOnWrite<ActivityId, Counted>;
+  readonly counted: CopyChunks<ActivityId, Counted>;
   readonly open: CopyOnWrite<ActivityId, Open>;
   readonly missing: CopyOnWrite<ActivityId, Missing>;
-  readonly #activities: CopyOnWrite<string, ActivityAccount>;
-  readonly #runs: CopyOnWrite<string, RunAccount>;
+  readonly #activities = new Map<string, ActivityTally>();
+  readonly #runs = new Map<string, RunTally>();
   readonly #recurring: CopyOnWrite<string, RecurringAccount>;
   readonly #owedStats: CopyOnWrite<ActivityId, OwedStats>;
   readonly #before: Ledger;
@@ -58,11 +55,9 @@ export class Draft {
     this.#nowMs = nowMs;
     this.#tell = tell;
     this.#naming = new Naming(ledger.labels, nowMs, tell);
-    this.counted = new CopyOnWrite(ledger.counted);
+    this.counted = new CopyChunks(ledger.counted);
     this.open = new CopyOnWrite(ledger.open);
     this.missing = new CopyOnWrite(ledger.missing);
-    this.#activities = new CopyOnWrite(ledger.activities);
-    this.#runs = new CopyOnWrite(ledger.runs);
     this.#recurring = new CopyOnWrite(ledger.recurring);
     this.#owedStats = new CopyOnWrite(ledger.owedStats);
     this.#authentication = ledger.authentication;
@@ -73,13 +68,9 @@ export class Draft {
   }
 
   /** Shows the label sets of a row at 0 while it is still open: its end then need not be held back. */
-  seed({ targetType, operation, connectedSystem, run }: Labelled): void {
-    const key = activityKey(targetType, operation, connectedSystem);
-    this.#activities.set(
-      key,
-      this.#activityAccount(key, { targetType, operation, connectedSystem }),
-    );
-    if (run !== null) this.#runs.set(runKey(run), this.#runAccount(run));
+  seed(labelled: Labelled): void {
+    this.#activityTally(labelled);
+    if (labelled.run !== null) this.#runTally(runKey(labelled.run), labelled.run);
   }
 
   /** History of the first start: not counted, but it fills the last-run gauges and is known from now on. */
@@ -87,54 +78,60 @@ export class Draft {
     this.#close(activity);
     const labelled = this.#naming.labelsOf(activity);
     const { run } = labelled;
-    this.seed(labelled);
-    if (run !== null) this.#runs.set(runKey(run), rememberRun(this.#runAccount(run), activity));
+    this.#activityTally(labelled);
+    if (run !== null) this.#runTally(runKey(run), run).remember(activity, lastRunOf(activity));
     this.#rememberRecurring(activity);
   }
 
   count(activity: Finished, owesStats: boolean): void {
     this.#close(activity);
     const labelled = this.#naming.labelsOf(activity);
-    const { targetType, operation, connectedSystem, run } = labelled;
-    const key = activityKey(targetType, operation, connectedSystem);
-    const account = this.#activityAccount(key, labelled);
-    this.#activities.set(key, addToActivityAccount(account, activity, this.#nowMs));
+    this.#activityTally(labelled).count(activity);
     this.#countAuthentication(activity);
     this.#rememberRecurring(activity);
-    if (run !== null) this.#countRun(activity, run, owesStats);
+    if (labelled.run !== null) this.#countRun(activity, labelled.run, owesStats);
   }
 
-  #countRun(activity: Finished, run: RunLabels, owesStats: boolean): void {
-    const key = runKey(run);
-    const nowMs = this.#nowMs;
-    this.#runs.set(key, addToRunAccount(this.#runAccount(run), activity, nowMs));
-    if (run.runProfile !== OTHER)
-      this.#tell({ kind: 'run_finished', labels: run, run: lastRunOf(activity) });
+  #countRun(activity: Finished, labels: RunLabels, owesStats: boolean): void {
+    const key = runKey(labels);
+    const run = lastRunOf(activity);
+    this.#runTally(key, labels).count(activity, run);
+    if (labels.runProfile !== OTHER) this.#tell({ kind: 'run_finished', labels, run });
     if (!owesStats) return;
-    const { runType } = run;
+    const nowMs = this.#nowMs;
+    const { runType } = labels;
     this.#owedStats.set(activity.id, { run: key, runType, sinceMs: nowMs, nextTryMs: nowMs });
   }
 
   /** Counted once means closed: the id is never open again, whatever its row shows later. */
   #close(activity: Finished): void {
     const { id, created } = activity;
-    this.counted.set(id, { created, fingerprint: countedFingerprint(activity) });
+    this.counted.add(id, { created, fingerprint: countedFingerprint(activity) });
     this.open.delete(id);
     this.missing.delete(id);
   }
 
-  #activityAccount(
-    key: string,
-    { targetType, operation, connectedSystem }: Omit<Labelled, 'run'>,
-  ): ActivityAccount {
-    return (
-      this.#activities.get(key) ??
-      newActivityAccount(targetType, operation, connectedSystem, this.#nowMs)
-    );
+  #activityTally({ targetType, operation, connectedSystem }: Labelled): ActivityTally {
+    const key = activityKey(targetType, operation, connectedSystem);
+    let tally = this.#activities.get(key);
+    if (tally === undefined) {
+      const account =
+        this.#before.activities.get(key) ??
+        newActivityAccount(targetType, operation, connectedSystem, this.#nowMs);
+      tally = new ActivityTally(account, this.#nowMs);
+      this.#activities.set(key, tally);
+    }
+    return tally;
   }
 
-  #runAccount(labels: RunLabels): RunAccount {
-    return this.#runs.get(runKey(labels)) ?? newRunAccount(labels, this.#nowMs);
+  #runTally(key: string, labels: RunLabels): RunTally {
+    let tally = this.#runs.get(key);
+    if (tally === undefined) {
+      const account = this.#before.runs.get(key) ?? newRunAccount(labels, this.#nowMs);
+      tally = new RunTally(account, this.#nowMs);
+      this.#runs.set(key, tally);
+    }
+    return tally;
   }
 
   #rememberRecurring(activity: Finished): void {
@@ -158,8 +155,8 @@ export class Draft {
       counted: this.counted.value,
       open: this.open.value,
       missing: this.missing.value,
-      activities: this.#activities.value,
-      runs: this.#runs.value,
+      activities: withAccounts(this.#before.activities, this.#activities),
+      runs: withAccounts(this.#before.runs, this.#runs),
       recurring: this.#recurring.value,
       owedStats: this.#owedStats.value,
       authentication: this.#authentication,
@@ -169,6 +166,16 @@ export class Draft {
     const isSame = Object.entries(moved).every(([key, value]) => before[key] === value);
     return isSame ? this.#before : { ...this.#before, ...moved };
   }
+}
+
+/** The same reference where no account changed. */
+function withAccounts<Account>(
+  before: ReadonlyMap<string, Account>,
+  tallies: ReadonlyMap<string, { readonly account: Account }>,
+): ReadonlyMap<string, Account> {
+  const after = new CopyOnWrite(before);
+  for (const [key, { account }] of tallies) after.set(key, account);
+  return after.value;
 }
 
 /** A counted row that runs again changes with every request: it is altered once, not at every poll. */

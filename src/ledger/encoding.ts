@@ -3,6 +3,7 @@
  * proved to be ours, whole and of this version is refused; nothing is ever guessed from half a file.
  */
 import { createHash } from 'node:crypto';
+import { ChunkedMap } from './chunked-map.ts';
 import { violations } from './invariants.ts';
 import type { Ledger } from './ledger.ts';
 
@@ -21,7 +22,7 @@ export function encodeLedger(ledger: Ledger): Buffer {
   const broken = violations(ledger);
   if (broken.length > 0)
     throw new Error(`The ledger breaks its own rules and was not written: ${broken.join('; ')}.`);
-  const body = Buffer.concat(Array.from(jsonOf(ledger), (part) => Buffer.from(part)));
+  const body = Buffer.concat([...jsonOf(ledger)]);
   const header = { format: FORMAT, version: STATE_VERSION, sha256: sha256(body) };
   return Buffer.concat([Buffer.from(`${JSON.stringify(header)}\n`), body, Buffer.from('\n')]);
 }
@@ -39,7 +40,8 @@ export function decodeLedger(text: string, file: string): Ledger {
   if (lineEnd === -1 || !text.endsWith('\n') || sha256(body) !== header.sha256)
     throw damaged(file, 'its checksum does not match');
   // The checksum and the version prove that encodeLedger wrote this very text, from a Ledger.
-  const ledger = untagged(JSON.parse(body)) as Ledger;
+  const read = untagged(JSON.parse(body)) as Ledger;
+  const ledger: Ledger = { ...read, counted: ChunkedMap.of(read.counted) };
   const broken = violations(ledger);
   if (broken.length > 0) throw damaged(file, broken.join('; '));
   return ledger;
@@ -92,29 +94,49 @@ function sha256(body: string | Uint8Array): string {
 const ENTRIES_PER_PART = 100;
 
 /** One line of JSON, in parts: to write a megabyte as one string and to join its pieces takes half as long again. */
-function* jsonOf(ledger: Ledger): Generator<string, void, undefined> {
+function* jsonOf(ledger: Ledger): Generator<Buffer, void, undefined> {
   let before = '{';
   for (const [name, value] of Object.entries<unknown>({ ...ledger })) {
-    yield `${before}${JSON.stringify(name)}:`;
+    yield Buffer.from(`${before}${JSON.stringify(name)}:`);
     before = ',';
-    if (value instanceof Map) yield* jsonOfMap(value);
-    else yield JSON.stringify(tagged(value));
+    if (value instanceof ChunkedMap) yield* jsonOfMap(value.chunks.map(textOfChunk));
+    else if (value instanceof Map) yield* jsonOfMap(entriesOf(value));
+    else yield Buffer.from(JSON.stringify(tagged(value)));
   }
-  yield '}';
+  yield Buffer.from('}');
 }
 
-function* jsonOfMap(map: ReadonlyMap<unknown, unknown>): Generator<string, void, undefined> {
-  let part: unknown[] = [];
+function* jsonOfMap(parts: Iterable<Buffer>): Generator<Buffer, void, undefined> {
   let before = '{"$map":[';
+  for (const part of parts) {
+    yield Buffer.from(before);
+    yield part;
+    before = ',';
+  }
+  yield Buffer.from(before === ',' ? ']}' : `${before}]}`);
+}
+
+/** A map's entries, without the brackets around them. */
+function* entriesOf(map: ReadonlyMap<unknown, unknown>): Generator<Buffer, void, undefined> {
+  let part: unknown[] = [];
   for (const [key, item] of map) {
     part.push([key, tagged(item)]);
     if (part.length < ENTRIES_PER_PART) continue;
-    yield before + JSON.stringify(part).slice(1, -1);
-    before = ',';
+    yield Buffer.from(JSON.stringify(part).slice(1, -1));
     part = [];
   }
-  yield part.length > 0 || map.size === 0 ? before + JSON.stringify(part).slice(1, -1) : '';
-  yield ']}';
+  if (part.length > 0) yield Buffer.from(JSON.stringify(part).slice(1, -1));
+}
+
+/** A chunk never changes, so its text is written once: of ten thousand counted ids a poll writes those of one chunk. */
+const textsOfChunks = new WeakMap<ReadonlyMap<unknown, unknown>, Buffer>();
+
+function textOfChunk(chunk: ReadonlyMap<unknown, unknown>): Buffer {
+  const known = textsOfChunks.get(chunk);
+  if (known !== undefined) return known;
+  const text = Buffer.from(JSON.stringify([...chunk]).slice(1, -1));
+  textsOfChunks.set(chunk, text);
+  return text;
 }
 
 /**

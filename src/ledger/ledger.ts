@@ -6,6 +6,7 @@
  */
 import { micros } from '../jim/activity.ts';
 import type { ActivityId, FinishedStatus, Instant, Micros, Outcome } from '../jim/activity.ts';
+import { ChunkedMap } from './chunked-map.ts';
 
 export interface Ledger {
   /** False until the first complete observation (design, section 2, rule 6). */
@@ -342,7 +343,7 @@ export function emptyLedger(limit: number): Ledger {
       enumerated: false,
       firstHorizon: null,
     },
-    counted: new Map(),
+    counted: ChunkedMap.of<ActivityId, Counted>(new Map()),
     open: new Map(),
     missing: new Map(),
     activities: new Map(),
@@ -373,7 +374,7 @@ const SEPARATOR = '\u0000';
 
 /** The map key of a run profile's label set. Label values hold no control characters, so the separator is safe. */
 export function runKey(labels: RunLabels): string {
-  return [labels.connectedSystem, labels.runProfile, labels.runType].join(SEPARATOR);
+  return `${labels.connectedSystem}${SEPARATOR}${labels.runProfile}${SEPARATOR}${labels.runType}`;
 }
 
 export function activityKey(
@@ -381,11 +382,11 @@ export function activityKey(
   operation: string,
   connectedSystem: string,
 ): string {
-  return [targetType, operation, connectedSystem].join(SEPARATOR);
+  return `${targetType}${SEPARATOR}${operation}${SEPARATOR}${connectedSystem}`;
 }
 
 export function recurringKey(targetType: string, operation: string): string {
-  return [targetType, operation].join(SEPARATOR);
+  return `${targetType}${SEPARATOR}${operation}`;
 }
 
 /** Failed runs since the last success. */

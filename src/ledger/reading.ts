@@ -3,9 +3,10 @@
  * down to `overlap` behind the watermark of the pass before, because rows become visible late; whatever of
  * it did not fit into one poll stays in `unread`, newest first.
  */
-import type { ActivityId, Instant, Micros } from '../jim/activity.ts';
+import type { Instant, Micros } from '../jim/activity.ts';
 import { MICROS_PER_SECOND, before, earlier, instant, later } from '../jim/activity.ts';
-import type { Counted, Ledger, Reading, TotalHint, Unread } from './ledger.ts';
+import { ChunkedMap } from './chunked-map.ts';
+import type { Ledger, Reading, TotalHint, Unread } from './ledger.ts';
 
 /** Counted ids remembered beyond those that the window and unread parts need; pruning sorts and copies, so a few more may wait. */
 const REMEMBERED = { ids: 10_000, slack: 1_000 };
@@ -195,25 +196,26 @@ export function prune(ledger: Ledger, overlap: Micros, { ids, slack } = REMEMBER
   const floor = keepFrom(ledger.reading, overlap);
   const { unread } = ledger.reading;
   const newestMany = newestCreated(ledger.counted, ids);
-  const kept = new Map<ActivityId, Counted>();
   let horizon = ledger.reading.horizon;
-  for (const [id, counted] of ledger.counted) {
-    const { created } = counted;
+  const counted = ChunkedMap.of(ledger.counted).filter(({ created }) => {
     const needed =
       created >= newestMany ||
       floor === null ||
       created >= floor ||
       unread.some(({ low, high }) => created >= low && created <= high);
-    if (needed) kept.set(id, counted);
-    else horizon = horizon === null ? created : later(horizon, created);
-  }
-  if (kept.size === ledger.counted.size) return ledger;
-  return { ...ledger, counted: kept, reading: { ...ledger.reading, horizon } };
+    if (!needed) horizon = horizon === null ? created : later(horizon, created);
+    return needed;
+  });
+  if (counted === ledger.counted) return ledger;
+  return { ...ledger, counted, reading: { ...ledger.reading, horizon } };
 }
 
 /** The lowest `created` of the newest so many; of equal ones all belong to them. */
 function newestCreated(counted: Ledger['counted'], many: number): number {
-  const all = Float64Array.from(counted.values(), ({ created }) => created).toSorted();
+  const all = new Float64Array(counted.size);
+  let index = 0;
+  for (const { created } of counted.values()) all[index++] = created;
+  all.sort();
   return all.at(-many) ?? Number.NEGATIVE_INFINITY;
 }
 

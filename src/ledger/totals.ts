@@ -18,13 +18,13 @@ import type {
   ActivityTotals,
   Cell,
   CellName,
-  Exemplar,
   LastFailure,
   LastRun,
   RecurringAccount,
   RunAccount,
   RunLabels,
   RunTotals,
+  StatusCounts,
 } from './ledger.ts';
 import { DURATION_BOUNDS_SECONDS, NO_ACTIVITY_TOTALS, NO_RUN_TOTALS, OTHER } from './ledger.ts';
 
@@ -93,84 +93,133 @@ function usualOutcomes(runType: string): readonly Outcome[] {
   }
 }
 
-export function addToActivityAccount(
-  account: ActivityAccount,
-  activity: Finished,
-  nowMs: number,
-): ActivityAccount {
-  const target = account.birth === null ? 'published' : 'held';
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** What one step adds to an account of Activities: one copy of its totals, however many Activities are counted. */
+export class ActivityTally {
+  readonly #before: ActivityAccount;
+  readonly #nowMs: number;
+  #totals: ActivityTotalsInProgress | null = null;
+
+  constructor(before: ActivityAccount, nowMs: number) {
+    this.#before = before;
+    this.#nowMs = nowMs;
+  }
+
+  count({ id, status, errors }: Finished): void {
+    const totals = (this.#totals ??= copyOfActivityTotals(this.#before[targetOf(this.#before)]));
+    totals.statuses[status] += 1;
+    totals.errors += errors;
+    totals.exemplars[status] = { activityId: id, value: 1, atMs: this.#nowMs };
+  }
+
+  /** The account after it; the same reference where nothing was counted. */
+  get account(): ActivityAccount {
+    if (this.#totals === null) return this.#before;
+    const target = targetOf(this.#before);
+    return { ...this.#before, lastActiveMs: this.#nowMs, [target]: this.#totals };
+  }
+}
+
+type ActivityTotalsInProgress = Writable<ActivityTotals> & {
+  readonly statuses: Writable<StatusCounts>;
+  readonly exemplars: Writable<ActivityTotals['exemplars']>;
+};
+
+function copyOfActivityTotals({
+  statuses,
+  errors,
+  exemplars,
+}: ActivityTotals): ActivityTotalsInProgress {
+  return { statuses: { ...statuses }, errors, exemplars: { ...exemplars } };
+}
+
+/** Increments of a label set that is still held at 0 are kept apart. */
+function targetOf({ birth }: Pick<RunAccount, 'birth'>): 'published' | 'held' {
+  return birth === null ? 'published' : 'held';
+}
+
+/** What one step adds to an account of runs: one copy of its totals, however many runs are counted. */
+export class RunTally {
+  readonly #nowMs: number;
+  /** What is true of it but for the totals and cells in progress. */
+  #account: RunAccount;
+  #totals: RunTotalsInProgress | null = null;
+  #cells: Map<CellName, Cell> | null = null;
+
+  constructor(before: RunAccount, nowMs: number) {
+    this.#account = before;
+    this.#nowMs = nowMs;
+  }
+
+  /** Counts a finished run, and remembers it if it ended last; `asLast` is the run as `lastRunOf` tells it. */
+  count(run: Finished, asLast: LastRun): void {
+    const totals = (this.#totals ??= copyOfRunTotals(this.#account[targetOf(this.#account)]));
+    addToRunTotals(totals, run, asLast, this.#nowMs);
+    for (const outcome of OUTCOMES) {
+      if (run.outcomes[outcome] === 0) continue;
+      this.#cells ??= new Map(this.#account.cells);
+      addToCell(this.#cells, `outcome:${outcome}`, run.outcomes[outcome], this.#nowMs);
+    }
+    this.remember(run, asLast);
+  }
+
+  /** A run of history: known, but not counted. */
+  remember(run: Finished, asLast: LastRun): void {
+    this.#account = rememberRun(this.#account, run, asLast);
+  }
+
+  /** The account after it; the same reference where nothing was counted or remembered. */
+  get account(): RunAccount {
+    if (this.#totals === null) return this.#account;
+    return {
+      ...this.#account,
+      lastActiveMs: this.#nowMs,
+      [targetOf(this.#account)]: this.#totals,
+      cells: this.#cells ?? this.#account.cells,
+    };
+  }
+}
+
+type RunTotalsInProgress = Writable<RunTotals> & {
+  readonly statuses: Writable<StatusCounts>;
+  readonly durationBuckets: number[];
+  readonly exemplars: Writable<RunTotals['exemplars']>;
+  readonly durationExemplars: Writable<RunTotals['durationExemplars']>;
+};
+
+function copyOfRunTotals(totals: RunTotals): RunTotalsInProgress {
   return {
-    ...account,
-    lastActiveMs: nowMs,
-    [target]: addToActivityTotals(account[target], activity, nowMs),
-  };
-}
-
-function addToActivityTotals(
-  totals: ActivityTotals,
-  activity: Finished,
-  nowMs: number,
-): ActivityTotals {
-  const exemplar: Exemplar = { activityId: activity.id, value: 1, atMs: nowMs };
-  return {
-    statuses: { ...totals.statuses, [activity.status]: totals.statuses[activity.status] + 1 },
-    errors: totals.errors + activity.errors,
-    exemplars: { ...totals.exemplars, [activity.status]: exemplar },
-  };
-}
-
-/** Counts a finished run into its account, and remembers it if it ended last. */
-export function addToRunAccount(account: RunAccount, run: Finished, nowMs: number): RunAccount {
-  const target = account.birth === null ? 'published' : 'held';
-  const counted: RunAccount = {
-    ...account,
-    lastActiveMs: nowMs,
-    [target]: addToRunTotals(account[target], run, nowMs),
-    cells: addOutcomes(account.cells, run, nowMs),
-  };
-  return rememberRun(counted, run);
-}
-
-function addToRunTotals(totals: RunTotals, run: Finished, nowMs: number): RunTotals {
-  const { duration, queue } = timesOf(run);
-  const base: RunTotals = {
     ...totals,
-    statuses: { ...totals.statuses, [run.status]: totals.statuses[run.status] + 1 },
-    errors: totals.errors + run.errors,
-    queue: micros(totals.queue + queue),
-    exemplars: { ...totals.exemplars, [run.status]: { activityId: run.id, value: 1, atMs: nowMs } },
+    statuses: { ...totals.statuses },
+    durationBuckets: [...totals.durationBuckets],
+    exemplars: { ...totals.exemplars },
+    durationExemplars: { ...totals.durationExemplars },
   };
-  if (duration === null) return base;
+}
+
+function addToRunTotals(
+  totals: RunTotalsInProgress,
+  { id, status, errors }: Finished,
+  { duration, queue }: LastRun,
+  atMs: number,
+): void {
+  totals.statuses[status] += 1;
+  totals.errors += errors;
+  totals.queue = micros(totals.queue + queue);
+  totals.exemplars[status] = { activityId: id, value: 1, atMs };
+  if (duration === null) return;
   const seconds = duration / MICROS_PER_SECOND;
   const bucket = bucketOf(seconds);
-  return {
-    ...base,
-    durationBuckets: base.durationBuckets.with(bucket, (base.durationBuckets[bucket] ?? 0) + 1),
-    durationSum: micros(base.durationSum + duration),
-    durationExemplars: {
-      ...base.durationExemplars,
-      [bucket]: { activityId: run.id, value: seconds, atMs: nowMs },
-    },
-  };
+  totals.durationBuckets[bucket] = (totals.durationBuckets[bucket] ?? 0) + 1;
+  totals.durationSum = micros(totals.durationSum + duration);
+  totals.durationExemplars[bucket] = { activityId: id, value: seconds, atMs };
 }
 
 /** Index of the first bucket whose upper bound is not below the value; the last is +Inf. */
 function bucketOf(seconds: number): number {
   const index = DURATION_BOUNDS_SECONDS.findIndex((bound) => seconds <= bound);
   return index === -1 ? DURATION_BOUNDS_SECONDS.length : index;
-}
-
-function addOutcomes(
-  cells: ReadonlyMap<CellName, Cell>,
-  run: Finished,
-  nowMs: number,
-): ReadonlyMap<CellName, Cell> {
-  const happened = OUTCOMES.filter((outcome) => run.outcomes[outcome] > 0);
-  if (happened.length === 0) return cells;
-  const after = new Map(cells);
-  for (const outcome of happened)
-    addToCell(after, `outcome:${outcome}`, run.outcomes[outcome], nowMs);
-  return after;
 }
 
 /** Adds to a cell in place; a cell never needed before is born now, at 0. */
@@ -220,15 +269,17 @@ export function lastRunOf(run: Finished): LastRun {
 }
 
 /** Updates the last run, the last success and the failures since, whatever the order in which runs are met. */
-export function rememberRun(account: RunAccount, run: Finished): RunAccount {
+export function rememberRun(
+  account: RunAccount,
+  run: Finished,
+  asLast: LastRun = lastRunOf(run),
+): RunAccount {
   if (account.labels.runProfile === OTHER) return account;
-  const candidate = lastRunOf(run);
-  const { end, duration } = candidate;
-  const afterSuccess = isSuccess(run.status) ? rememberSuccess(account, end, duration) : account;
-  const afterFailure = isSuccess(run.status)
-    ? afterSuccess
-    : rememberUnsuccessful(afterSuccess, run, end);
-  return { ...afterFailure, last: endedLater(candidate, account.last) ? candidate : account.last };
+  const { end, duration } = asLast;
+  const after = isSuccess(run.status)
+    ? rememberSuccess(account, end, duration)
+    : rememberUnsuccessful(account, run, end);
+  return endedLater(asLast, account.last) ? { ...after, last: asLast } : after;
 }
 
 /** The last run is the one that ended last; then created; then id. */

@@ -13,6 +13,7 @@ import {
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ChunkedMap } from '../../src/ledger/chunked-map.ts';
 import { StateFileError, decodeLedger, encodeLedger } from '../../src/ledger/encoding.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
 import { emptyLedger } from '../../src/ledger/ledger.ts';
@@ -92,14 +93,14 @@ describe('a committed ledger', () => {
 
   it('is one line of JSON under its header, maps and sets as tagged lists, however many there are', () => {
     const counted = new Map(
-      Array.from({ length: 250 }, (_, index) => [
+      Array.from({ length: 2_500 }, (_, index) => [
         activityIdOf(index),
         { created: instant(index), fingerprint: `f${index}` },
       ]),
     );
-    const many: Ledger = { ...ledger, counted };
+    const many: Ledger = { ...ledger, counted: ChunkedMap.of(counted) };
     const tagged = (_key: string, value: unknown): unknown => {
-      if (value instanceof Map) return { $map: [...value] };
+      if (value instanceof Map || value instanceof ChunkedMap) return { $map: [...value] };
       return value instanceof Set ? { $set: [...value] } : value;
     };
     const text = encodeLedger(many).toString();
