@@ -14,7 +14,7 @@ COPY package.json package-lock.json .npmrc ./
 RUN npm ci --ignore-scripts
 # The licences of all that the image contains; ends the build at one that is not allowed.
 RUN npm run --silent notices
-COPY tsconfig.json ./
+COPY tsconfig.json .rolldown.config.js ./
 COPY src ./src
 ARG REVISION=unknown
 ENV REVISION=${REVISION}
@@ -26,6 +26,8 @@ COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev --ignore-scripts
 # With --omit=dev instead, npm leaves out what a development dependency needs as well (yaml, zod, commander).
 RUN npm pkg delete devDependencies && npm sbom --sbom-format=cyclonedx > sbom.cdx.json
+# All but machine code is in the program's own files already.
+RUN find node_modules -mindepth 1 -maxdepth 1 ! -name @node-rs -exec rm -rf {} +
 
 FROM ${BASE}
 ARG VERSION=0.1.0

@@ -5,17 +5,13 @@ import { existsSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
-import { connectAlertmanager } from './alertmanager/client.ts';
 import { startApp } from './app.ts';
 import type { App, AppOptions } from './app.ts';
 import { readBuildInfo, versionText } from './build-info.ts';
 import { parseArguments } from './cli/arguments.ts';
 import type { ActivitiesArguments, ParsedArguments } from './cli/arguments.ts';
-import { commandClient, tryJim } from './cli/connect.ts';
 import type { Config } from './config/config.ts';
 import type { JimClient } from './jim/client.ts';
-import { checkConfig } from './cli/check-config.ts';
-import { testAlert } from './cli/test-alert.ts';
 import type { FlagValues } from './config/flags.ts';
 import { formatFault, loadConfig } from './config/load.ts';
 import type { ConfigSources, LoadedConfig } from './config/load.ts';
@@ -53,12 +49,7 @@ async function run(parsed: ParsedArguments): Promise<number> {
     case 'serve':
       return serve(() => load(parsed.flags));
     case 'check-config':
-      return checkConfig({
-        loaded: load(parsed.flags),
-        connect: parsed.connect ? connect : null,
-        print,
-        complain,
-      });
+      return check(load(parsed.flags), parsed.connect);
     case 'test-alert':
       return sendTestAlert(load(parsed.flags));
     case 'demo':
@@ -68,32 +59,40 @@ async function run(parsed: ParsedArguments): Promise<number> {
   }
 }
 
+// Serving starts without loading what only the other commands need.
+
+async function check(loaded: LoadedConfig, toConnect: boolean): Promise<number> {
+  const { checkConfig } = await import('./cli/check-config.ts');
+  return checkConfig({ loaded, connect: toConnect ? connect : null, print, complain });
+}
+
 async function showActivities(loaded: LoadedConfig, asked: ActivitiesArguments): Promise<number> {
   if (!loaded.ok) return refuse(loaded.faults);
-  // Serving starts without what only a terminal needs.
   const [{ activities }, { createTerminal }] = await Promise.all([
     import('./cli/activities.ts'),
     import('./cli/terminal.ts'),
   ]);
   return activities(asked, {
     ...createTerminal(process.stdout),
-    jim: jimOf(loaded.config),
+    jim: await jimOf(loaded.config),
     externalUrl: loaded.config.jim.externalUrl,
     clock: realSurroundings().clock,
     complain,
   });
 }
 
-function connect(config: Config): Promise<boolean> {
+async function connect(config: Config): Promise<boolean> {
+  const { tryJim } = await import('./cli/connect.ts');
   let requests = 0;
-  const jim = jimOf(config, () => {
+  const jim = await jimOf(config, () => {
     requests += 1;
   });
   return tryJim({ jim, config, requests: () => requests, intervalSecondsOf, print });
 }
 
 /** JIM as a command meets it. */
-function jimOf(config: Config, onRequest?: () => void): JimClient {
+async function jimOf(config: Config, onRequest?: () => void): Promise<JimClient> {
+  const { commandClient } = await import('./cli/connect.ts');
   const { transportFor, clock, random } = realSurroundings();
   return commandClient(config, {
     transport: transportFor(config.jim),
@@ -114,7 +113,7 @@ function load(flags: FlagValues, demoJim?: ConfigSources['demo']): LoadedConfig 
   });
 }
 
-/** Its storage is its own and temporary, unless a path is given. Serving starts without loading the simulator. */
+/** Its storage is its own and temporary, unless a path is given. */
 async function demo(flags: FlagValues): Promise<number> {
   const { DEMO_JIM, demoGreeting, startDemo } = await import('./demo/demo.ts');
   // Made when it is used: with a path given, nothing else need be writable.
@@ -171,6 +170,10 @@ async function serve(
 
 async function sendTestAlert(loaded: LoadedConfig): Promise<number> {
   if (!loaded.ok) return refuse(loaded.faults);
+  const [{ testAlert }, { connectAlertmanager }] = await Promise.all([
+    import('./cli/test-alert.ts'),
+    import('./alertmanager/client.ts'),
+  ]);
   const { alerting, jim } = loaded.config;
   const { transportFor, ...world } = realSurroundings();
   const userAgent = `jim-exporter/${build.version}`;

@@ -2,7 +2,7 @@
  * What JIM's answers are made of, as zod schemas: its counts, words, dates and pages. Faults name a path and
  * what should be there, and never quote the answer.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { isCount, readId, readInstant, readInstantOrNull, readTimespan } from './row.ts';
 
 /** Either the value, or what is wrong with the answer in words that quote nothing of it. */

@@ -2,7 +2,7 @@
  * JIM's current state beside its Activities, from unknown JSON to exact values: worker tasks, schedules,
  * connected systems and their run profiles, certificates, health and version.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ActivityId, Instant } from './activity.ts';
 import {
   count,

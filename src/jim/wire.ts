@@ -3,7 +3,7 @@
  * enum words kept; what is missing or of another type is a fault of the whole answer, but for list rows,
  * which are rejected alone. Messages and people's names come out only as `ActivityText` and `ItemText`.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Activity, ActivityId, Instant, Micros, OutcomeCounts } from './activity.ts';
 import { type Fields, impersonal, isFields, laterName, parseRow, type RejectedRow } from './row.ts';
 import {

@@ -109,16 +109,10 @@ describe.skipIf(cannot !== null)('the image', () => {
       'package.json',
       'sbom.cdx.json',
     ]);
+    // All else is in the program's own files.
     const installed = installedPackages(join(root, 'node_modules'));
-    const production = productionPackages();
-    expect(installed.filter((name) => !production.some((wanted) => wanted.name === name))).toEqual(
-      [],
-    );
-    expect(installed).toEqual(
-      expect.arrayContaining(
-        production.filter(({ isOptional }) => !isOptional).map(({ name }) => name),
-      ),
-    );
+    expect(installed).toContain('@node-rs/bcrypt');
+    expect(installed.filter((name) => !name.startsWith('@node-rs/'))).toEqual([]);
   });
 
   test('lists in its SBOM and its notices all that it contains, with versions', () => {
@@ -130,10 +124,9 @@ describe.skipIf(cannot !== null)('the image', () => {
     expect(sbom.bomFormat).toBe('CycloneDX');
     const listed = sbom.components.map(({ name, version }) => `${name}@${version}`);
     const notices = readFileSync(join(root, 'THIRD-PARTY-NOTICES.txt'), 'utf8');
-    for (const name of installedPackages(join(root, 'node_modules'))) {
-      const { version } = JSON.parse(
-        readFileSync(join(root, 'node_modules', name, 'package.json'), 'utf8'),
-      ) as { version: string };
+    const contained = productionPackages().filter(({ isOptional }) => !isOptional);
+    expect(contained.map(({ name }) => name)).toContain('prom-client');
+    for (const { name, version } of contained) {
       expect(listed).toContain(`${name}@${version}`);
       expect(notices).toContain(`${name} ${version}\n`);
     }

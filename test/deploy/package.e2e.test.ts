@@ -71,9 +71,14 @@ function tarball(): string {
 
 describe('the package', () => {
   test('contains what runs, its types, and what people load into Prometheus and Grafana; nothing else', () => {
-    const compiled = readdirSync(join(REPOSITORY, 'src'), { recursive: true, encoding: 'utf8' })
+    const types = readdirSync(join(REPOSITORY, 'src'), { recursive: true, encoding: 'utf8' })
       .filter((path) => path.endsWith('.ts') && path !== 'build-stamp.ts')
-      .map((path) => `dist/${path.replace(/\.ts$/, '')}`);
+      .map((path) => `dist/${path.replace(/\.ts$/, '')}.d.ts`);
+    // The program, what embeds it, and what they share or load when it is asked for.
+    const code = readdirSync(join(REPOSITORY, 'dist'))
+      .filter((name) => name.endsWith('.js') && name !== 'build-stamp.js')
+      .map((name) => `dist/${name}`);
+    expect(code).toEqual(expect.arrayContaining(['dist/main.js', 'dist/app.js']));
     expect(packed.files.map(({ path }) => path).toSorted()).toEqual(
       [
         'CHANGELOG.md',
@@ -88,7 +93,8 @@ describe('the package', () => {
         'dashboards/jim-exporter.json',
         'dashboards/jim-overview.json',
         'dist/build.json',
-        ...compiled.flatMap((path) => [`${path}.js`, `${path}.d.ts`]),
+        ...code,
+        ...types,
         'package.json',
       ].toSorted(),
     );
