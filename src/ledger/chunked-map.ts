@@ -57,9 +57,14 @@ export class ChunkedMap<K, V> implements ReadonlyMap<K, V> {
     return new ChunkedMap(after);
   }
 
-  /** Those entries that `isKept`; the same reference where that is all of them. */
-  filter(isKept: (value: V) => boolean): ChunkedMap<K, V> {
-    const kept = this.chunks.map((chunk) => filterChunk(chunk, isKept));
+  /** Those entries that `isKept`; the same reference where that is all of them. Chunks that are `keptWhole` are not looked through. */
+  filter(
+    isKept: (value: V) => boolean,
+    keptWhole: (chunk: ReadonlyMap<K, V>) => boolean = () => false,
+  ): ChunkedMap<K, V> {
+    const kept = this.chunks.map((chunk) =>
+      keptWhole(chunk) ? chunk : filterChunk(chunk, isKept),
+    );
     if (kept.every((chunk, index) => chunk === this.chunks[index])) return this;
     const rest = new ChunkedMap(kept.filter(({ size }) => size > 0));
     // What is kept of many chunks is put together again: each is one more place to look into.

@@ -72,9 +72,13 @@ export function admit(
   return { admissions: { ...admissions, [kind]: accepted, folded }, newlyFolded };
 }
 
-/** The label set a run counts into, once its name was admitted or folded. */
-export function runLabelsAs(admissions: Admissions, labels: RunLabels): RunLabels {
-  return admissions.runs.has(runKey(labels)) ? labels : foldedRun(labels);
+/** The label set a run counts into, once its name was admitted or folded; `key` is the name's. */
+export function runLabelsAs(
+  admissions: Admissions,
+  labels: RunLabels,
+  key: string = runKey(labels),
+): RunLabels {
+  return admissions.runs.has(key) ? labels : foldedRun(labels);
 }
 
 /** The value a name is shown as, once it was admitted or folded. */

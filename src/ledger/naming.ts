@@ -19,6 +19,7 @@ export type NamingEvent =
 export class Naming {
   readonly #nowMs: number;
   readonly #tell: (event: NamingEvent) => void;
+  readonly #names = new Map<Activity, Names>();
   #admissions: Admissions;
 
   constructor(admissions: Admissions, nowMs: number, tell: (event: NamingEvent) => void) {
@@ -33,8 +34,9 @@ export class Naming {
 
   /** Admits or folds all names of an observation together, so that their order in it does not matter. */
   admit(activities: readonly Activity[]): void {
-    const systemNames = activities.map((activity) => labelValue(connectedSystemOf(activity)));
-    const runKeys = activities.filter(isRun).map((activity) => runKey(rawRunLabels(activity)));
+    const names = activities.map((activity) => this.#namesOf(activity));
+    const systemNames = names.map(({ connectedSystem }) => connectedSystem);
+    const runKeys = names.flatMap(({ run }) => (run === null ? [] : run.key));
     const systems = admit(this.#admissions, 'connectedSystems', systemNames, this.#nowMs);
     const runs = admit(systems.admissions, 'runs', runKeys, this.#nowMs);
     this.#admissions = runs.admissions;
@@ -43,17 +45,26 @@ export class Naming {
   }
 
   labelsOf(activity: Activity): Labelled {
+    const names = this.#namesOf(activity);
     const targetType = this.#word('targetType', activity.targetType);
     const operation = this.#word('operation', activity.operation);
-    const system = labelValue(connectedSystemOf(activity));
-    const connectedSystem = nameAs(this.#admissions, 'connectedSystems', system);
-    if (!isRun(activity)) return { targetType, operation, connectedSystem, run: null };
-    const raw = rawRunLabels(activity);
+    const connectedSystem = nameAs(this.#admissions, 'connectedSystems', names.connectedSystem);
+    if (names.run === null) return { targetType, operation, connectedSystem, run: null };
+    const { labels, key } = names.run;
     const run = {
-      ...runLabelsAs(this.#admissions, raw),
-      runType: this.#word('runType', raw.runType),
+      ...runLabelsAs(this.#admissions, labels, key),
+      runType: this.#word('runType', labels.runType),
     };
     return { targetType, operation, connectedSystem, run };
+  }
+
+  /** Asked for to admit and again to label: cleaned once. */
+  #namesOf(activity: Activity): Names {
+    const known = this.#names.get(activity);
+    if (known !== undefined) return known;
+    const names = namesOf(activity);
+    this.#names.set(activity, names);
+    return names;
   }
 
   /** A status word unknown to us is reported once; its Activity counts as in progress. */
@@ -73,10 +84,19 @@ export class Naming {
   }
 }
 
-function rawRunLabels(activity: Activity): RunLabels {
-  return {
+/** Names as label values, before they are admitted or folded. */
+interface Names {
+  readonly connectedSystem: string;
+  readonly run: { readonly labels: RunLabels; readonly key: string } | null;
+}
+
+function namesOf(activity: Activity): Names {
+  const connectedSystem = labelValue(connectedSystemOf(activity));
+  if (!isRun(activity)) return { connectedSystem, run: null };
+  const labels: RunLabels = {
     connectedSystem: labelValue(activity.targetContext ?? ''),
     runProfile: labelValue(activity.targetName ?? ''),
     runType: labelValue(activity.runType),
   };
+  return { connectedSystem, run: { labels, key: runKey(labels) } };
 }

@@ -3,10 +3,10 @@
  * down to `overlap` behind the watermark of the pass before, because rows become visible late; whatever of
  * it did not fit into one poll stays in `unread`, newest first.
  */
-import type { Instant, Micros } from '../jim/activity.ts';
+import type { ActivityId, Instant, Micros } from '../jim/activity.ts';
 import { MICROS_PER_SECOND, before, earlier, instant, later } from '../jim/activity.ts';
 import { ChunkedMap } from './chunked-map.ts';
-import type { Ledger, Reading, TotalHint, Unread } from './ledger.ts';
+import type { Counted, Ledger, Reading, TotalHint, Unread } from './ledger.ts';
 
 /** Counted ids remembered beyond those that the window and unread parts need; pruning sorts and copies, so a few more may wait. */
 const REMEMBERED = { ids: 10_000, slack: 1_000 };
@@ -194,29 +194,62 @@ function keepFrom(reading: Reading, overlap: Micros): Instant | null {
 export function prune(ledger: Ledger, overlap: Micros, { ids, slack } = REMEMBERED): Ledger {
   if (ledger.counted.size <= ids + slack) return ledger;
   const floor = keepFrom(ledger.reading, overlap);
+  if (floor === null) return ledger;
   const { unread } = ledger.reading;
-  const newestMany = newestCreated(ledger.counted, ids);
+  const remembered = ChunkedMap.of(ledger.counted);
+  const newestMany = newestCreated(remembered, ids);
   let horizon = ledger.reading.horizon;
-  const counted = ChunkedMap.of(ledger.counted).filter(({ created }) => {
-    const needed =
-      created >= newestMany ||
-      floor === null ||
-      created >= floor ||
-      unread.some(({ low, high }) => created >= low && created <= high);
-    if (!needed) horizon = horizon === null ? created : later(horizon, created);
-    return needed;
-  });
+  const counted = remembered.filter(
+    ({ created }) => {
+      const needed =
+        created >= newestMany ||
+        created >= floor ||
+        unread.some(({ low, high }) => created >= low && created <= high);
+      if (!needed) horizon = horizon === null ? created : later(horizon, created);
+      return needed;
+    },
+    (chunk) => (createdIn(chunk)[0] ?? 0) >= newestMany,
+  );
   if (counted === ledger.counted) return ledger;
   return { ...ledger, counted, reading: { ...ledger.reading, horizon } };
 }
 
+/** `created` of a chunk's rows, lowest first. A chunk never changes, so a poll sorts one of them. */
+function createdIn(chunk: ReadonlyMap<ActivityId, Counted>): Float64Array {
+  const known = CREATED_IN.get(chunk);
+  if (known !== undefined) return known;
+  const sorted = Float64Array.from(chunk.values(), ({ created }) => created).toSorted();
+  CREATED_IN.set(chunk, sorted);
+  return sorted;
+}
+
+const CREATED_IN = new WeakMap<ReadonlyMap<ActivityId, Counted>, Float64Array>();
+
 /** The lowest `created` of the newest so many; of equal ones all belong to them. */
-function newestCreated(counted: Ledger['counted'], many: number): number {
-  const all = new Float64Array(counted.size);
-  let index = 0;
-  for (const { created } of counted.values()) all[index++] = created;
-  all.sort();
-  return all.at(-many) ?? Number.NEGATIVE_INFINITY;
+function newestCreated(counted: ChunkedMap<ActivityId, Counted>, many: number): number {
+  const chunks = counted.chunks.map(createdIn);
+  let low = Math.min(...chunks.map((sorted) => sorted[0] ?? 0));
+  let high = Math.max(...chunks.map((sorted) => sorted.at(-1) ?? 0));
+  // The highest moment at or after which there are as many: halved, as chunks overlap in time.
+  while (low < high) {
+    const middle = low + Math.ceil((high - low) / 2);
+    const later = chunks.reduce((count, sorted) => count + countFrom(sorted, middle), 0);
+    if (later >= many) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}
+
+/** How many of the sorted numbers are `from` or more. */
+function countFrom(sorted: Float64Array, from: number): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((sorted[middle] ?? 0) < from) low = middle + 1;
+    else high = middle;
+  }
+  return sorted.length - low;
 }
 
 /**

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Ledger } from '../../src/ledger/ledger.ts';
+import { ChunkedMap } from '../../src/ledger/chunked-map.ts';
 import { encodeLedger } from '../../src/ledger/encoding.ts';
 import { activityId, instant } from '../../src/jim/activity.ts';
 import { largeLedger } from '../metrics/snapshots.ts';
@@ -191,7 +192,7 @@ export function rememberingLedger(series: number): Ledger {
     const created = instant(nowMicros - (index + 60) * 60_000_000);
     return [id, { created, fingerprint: (index * 7_919_123_457).toString(36) }] as const;
   });
-  return { ...largeLedger(series), started: true, counted: new Map(counted) };
+  return { ...largeLedger(series), started: true, counted: ChunkedMap.of(new Map(counted)) };
 }
 
 interface SetUp {
