@@ -32,7 +32,7 @@ import type { FinishedRun } from './poll/poller.ts';
 import { createPoller } from './poll/poller.ts';
 import { createRequestMeter } from './request-meter.ts';
 import type { RequestMeter } from './request-meter.ts';
-import { intervalSecondsOf } from './scheduler.ts';
+import { rememberedInterval } from './scheduler.ts';
 import { startTimetable } from './timetable.ts';
 import { followWebConfig } from './web/web-config-file.ts';
 import type { Page, ReloadResult } from './web/routes.ts';
@@ -98,6 +98,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     });
 
     const meter = createRequestMeter(nowMs);
+    const pollInterval = rememberedInterval(nowMs);
     let connection = connectJim(config, options, telemetry, meter);
     const jim = createJimClient({
       http: { request: (call) => connection.request(call) },
@@ -153,7 +154,7 @@ export async function startApp(options: AppOptions): Promise<App> {
         poll: {
           lastPollMs: seen.lastPollMs,
           lastSuccessfulPollMs: seen.lastSuccessfulPollMs,
-          intervalSeconds: intervalSecondsOf(config.poll.schedule),
+          intervalSeconds: pollInterval(config.poll.schedule),
           caughtUp: seen.caughtUp,
         },
         readings: collectors.readings(),

@@ -47,6 +47,26 @@ export function intervalSecondsOf(expression: string): number {
 
 const RUNS_COMPARED = 10;
 
+/** As `intervalSecondsOf`, looked at again once a minute: node-cron takes milliseconds to find ten turns, and every publication asks. */
+export function rememberedInterval(
+  nowMs: () => number,
+  find: (expression: string) => number = intervalSecondsOf,
+): (expression: string) => number {
+  let known: {
+    readonly expression: string;
+    readonly atMs: number;
+    readonly seconds: number;
+  } | null = null;
+  return (expression) => {
+    const ageMs = known?.expression === expression ? nowMs() - known.atMs : Number.NaN;
+    if (known === null || !(ageMs >= 0 && ageMs < INTERVAL_KEPT_MS))
+      known = { expression, atMs: nowMs(), seconds: find(expression) };
+    return known.seconds;
+  };
+}
+
+const INTERVAL_KEPT_MS = 60_000;
+
 /** Our own log says what matters; node-cron's would be a second voice on stdout. */
 const SILENT = { info: ignore, warn: ignore, error: ignore, debug: ignore };
 function ignore(): void {

@@ -233,8 +233,8 @@ function newestCreated(counted: ChunkedMap<ActivityId, Counted>, many: number): 
   // The highest moment at or after which there are as many: halved, as chunks overlap in time.
   while (low < high) {
     const middle = low + Math.ceil((high - low) / 2);
-    const later = chunks.reduce((count, sorted) => count + countFrom(sorted, middle), 0);
-    if (later >= many) low = middle;
+    const asLate = chunks.reduce((count, sorted) => count + countFrom(sorted, middle), 0);
+    if (asLate >= many) low = middle;
     else high = middle - 1;
   }
   return low;

@@ -1,9 +1,8 @@
 /**
  * The publication: the bytes that `/metrics` serves, made once when something changed and swapped in whole.
- * A scrape costs no rendering and no compressing, and never waits for JIM.
+ * A scrape costs no rendering, no compressing but the first in its format, and never waits for JIM.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Gzip } from './gzip.ts';
 import { createGzip } from './gzip.ts';
 import { createRenderer } from './renderer.ts';
 import type { Runtime } from './runtime.ts';
@@ -15,8 +14,11 @@ export interface Representation {
    * two copies would take 25 MB and a fifth of the time of a publication.
    */
   readonly plain: Uint8Array;
-  /** One gzip member; null where compressing is switched off. */
-  readonly gzip: Uint8Array | null;
+  /**
+   * One gzip member: at hand once somebody asked for the format, else compressed when they do; few scrapers ask
+   * for more than one. Null where compressing is switched off.
+   */
+  compressed(): Uint8Array | Promise<Uint8Array> | null;
 }
 
 export interface Published {
@@ -55,16 +57,38 @@ export function createPublication(options: PublicationOptions): Publication {
   const renderer = createRenderer(yieldToLoop);
   const gzip = (options.gzip ?? true) ? createGzip() : null;
   const scrapes = createScrapeMemory();
+  const wanted = { text: false, openMetrics: false };
   let current: Published | null = null;
   let waiting: Snapshot | null = null;
   let working: Promise<void> | null = null;
 
   const show = async (snapshot: Snapshot): Promise<void> => {
     const blocks = await renderer.render(snapshot, await options.runtime.read());
-    const text = await represent(blocks.text, gzip);
-    await yieldToLoop();
-    const openMetrics = await represent(blocks.openMetrics, gzip);
+    const text = represent('text', blocks.text);
+    const openMetrics = represent('openMetrics', blocks.openMetrics);
+    // What was asked for before will be again: compressed before it is shown, so that no scrape waits for it.
+    if (wanted.text) await text.compressed();
+    if (wanted.openMetrics) await openMetrics.compressed();
     current = { text, openMetrics, publishedAtMs: snapshot.nowMs };
+  };
+
+  const represent = (
+    format: keyof typeof wanted,
+    blocks: readonly Uint8Array[],
+  ): Representation => {
+    let joined: Uint8Array | null = null;
+    let compressed: Uint8Array | Promise<Uint8Array> | null = null;
+    return {
+      get plain() {
+        return (joined ??= Buffer.concat(blocks));
+      },
+      compressed: () => {
+        wanted[format] = true;
+        if (gzip === null) return null;
+        compressed ??= gzip(blocks).then((bytes) => (compressed = bytes));
+        return compressed;
+      },
+    };
   };
 
   const showWaiting = async (): Promise<void> => {
@@ -89,20 +113,6 @@ export function createPublication(options: PublicationOptions): Publication {
     current: () => current,
     served: (publishedAtMs, nowMs) => scrapes.served(publishedAtMs, nowMs),
     servedSince: (bornAtMs) => scrapes.servedSince(bornAtMs),
-  };
-}
-
-async function represent(
-  blocks: readonly Uint8Array[],
-  gzip: Gzip | null,
-): Promise<Representation> {
-  const compressed = gzip === null ? null : await gzip(blocks);
-  let joined: Uint8Array | null = null;
-  return {
-    get plain() {
-      return (joined ??= Buffer.concat(blocks));
-    },
-    gzip: compressed,
   };
 }
 

@@ -1,6 +1,6 @@
 /**
  * What the exporter answers over HTTP. `/metrics` serves the bytes of the last publication and nothing
- * else: no request here ever waits for JIM, renders or compresses.
+ * else: no request here ever waits for JIM or renders, and only the first in a format is compressed for.
  */
 import { Hono } from 'hono';
 import type { Context } from 'hono';
@@ -21,8 +21,8 @@ export interface PublishedBytes {
 }
 export interface Representation {
   readonly plain: Uint8Array;
-  /** Null for the moment in which it is still being compressed. */
-  readonly gzip: Uint8Array | null;
+  /** One gzip member, at hand or under way; null where compressing is switched off. */
+  compressed(): Uint8Array | Promise<Uint8Array> | null;
 }
 
 export interface Page {
@@ -98,7 +98,7 @@ export function createRoutes(options: RoutesOptions): Fetch {
 
 type RouteContext = Context<{ Bindings: RequestEnv }>;
 
-function scrapeHandler(options: RoutesOptions): (c: RouteContext) => Response {
+function scrapeHandler(options: RoutesOptions): (c: RouteContext) => Response | Promise<Response> {
   let underWay = 0;
   const negotiate = remembering(negotiateFormat);
   return (c) => {
@@ -125,20 +125,27 @@ function scrapeHandler(options: RoutesOptions): (c: RouteContext) => Response {
 
 function expositionResponse(
   c: RouteContext,
-  { plain, gzip }: Representation,
+  representation: Representation,
   contentType: string,
-): Response {
-  const compressed = acceptsGzip(c.req.header('accept-encoding') ?? null) ? gzip : null;
-  const body = compressed ?? plain;
-  return new Response(body, {
-    headers: {
-      'Content-Type': contentType,
-      'Content-Length': String(body.byteLength),
-      Vary: 'Accept, Accept-Encoding',
-      ...(compressed === null ? {} : { 'Content-Encoding': 'gzip' }),
-    },
-  });
+): Response | Promise<Response> {
+  const respond = (body: Uint8Array, encoding: Readonly<Record<string, string>>): Response =>
+    new Response(body, {
+      headers: {
+        'Content-Type': contentType,
+        'Content-Length': String(body.byteLength),
+        Vary: 'Accept, Accept-Encoding',
+        ...encoding,
+      },
+    });
+  const accepts = acceptsGzip(c.req.header('accept-encoding') ?? null);
+  const compressed = accepts ? representation.compressed() : null;
+  if (compressed === null) return respond(representation.plain, NOT_ENCODED);
+  if (!(compressed instanceof Promise)) return respond(compressed, GZIP_ENCODED);
+  return compressed.then((body) => respond(body, GZIP_ENCODED));
 }
+
+const NOT_ENCODED = {};
+const GZIP_ENCODED = { 'Content-Encoding': 'gzip' };
 
 const MAX_REMEMBERED_HEADERS = 100;
 

@@ -60,12 +60,12 @@ async function publish(): Promise<Published> {
 function serve(published: Published): Promise<Server> {
   const server = createServer((request, response) => {
     const format = request.url === '/text' ? 'text' : 'openmetrics';
-    const { gzip } = format === 'text' ? published.text : published.openMetrics;
+    const representation = format === 'text' ? published.text : published.openMetrics;
     response.writeHead(200, {
       'Content-Type': CONTENT_TYPES[format],
       'Content-Encoding': 'gzip',
     });
-    response.end(gzip);
+    void Promise.resolve(representation.compressed()).then((bytes) => response.end(bytes));
   });
   return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server)));
 }

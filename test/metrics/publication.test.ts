@@ -20,17 +20,31 @@ describe('the publication', () => {
     const published = publication.current();
     if (published === null) throw new Error('nothing published');
     expect(published.publishedAtMs).toBe(NOW_MS);
-    for (const { plain, gzip } of [published.text, published.openMetrics]) {
-      expect(gunzipSync(gzip ?? Buffer.alloc(0)).equals(plain)).toBe(true);
+    for (const representation of [published.text, published.openMetrics]) {
+      const compressed = await representation.compressed();
+      expect(gunzipSync(compressed ?? Buffer.alloc(0)).equals(representation.plain)).toBe(true);
     }
     expect(valueOf(parseExposition(published.text.plain, 'text'), 'jim_up')).toBe(1);
     expect(valueOf(parseExposition(published.openMetrics.plain, 'openmetrics'), 'jim_up')).toBe(1);
   });
 
+  it('has at hand, compressed, the formats that somebody asked for', async () => {
+    const publication = createPublication({ runtime: NO_RUNTIME });
+    await publication.publish(fullSnapshot());
+    const first = publication.current();
+    expect(first?.openMetrics.compressed()).toBeInstanceOf(Promise);
+    await publication.publish({ ...fullSnapshot(), nowMs: NOW_MS + 1 });
+    const second = publication.current();
+    expect(second?.openMetrics.compressed()).toBeInstanceOf(Uint8Array);
+    const text = second?.text.compressed();
+    expect(text).toBeInstanceOf(Promise);
+    expect(await text).toBe(second?.text.compressed());
+  });
+
   it('is not compressed where that is switched off', async () => {
     const publication = createPublication({ runtime: NO_RUNTIME, gzip: false });
     await publication.publish(EMPTY);
-    expect(publication.current()?.text.gzip).toBeNull();
+    expect(publication.current()?.text.compressed()).toBeNull();
   });
 
   it('changes in one step: before it is complete the old one is served, unchanged', async () => {

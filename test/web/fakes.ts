@@ -20,7 +20,7 @@ export function fakePublication({
   const scrapes: (readonly [number, number])[] = [];
   const bytes = (content: string) => {
     const plain = Buffer.from(content);
-    return { plain, gzip: gzip ? gzipSync(plain) : null };
+    return { plain, compressed: () => (gzip ? gzipSync(plain) : null) };
   };
   const published = {
     text: bytes(text),
