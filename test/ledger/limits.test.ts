@@ -5,6 +5,7 @@ import { admit, byCodePoint, labelValue, runLabelsAs, withLimit } from '../../sr
 import { encodeLedger } from '../../src/ledger/encoding.ts';
 import { applyInventory, retire } from '../../src/ledger/retire.ts';
 import type { WorldRow } from '../../src/demo/row.ts';
+import { keptMegabytes } from '../garbage.ts';
 import { parseExposition } from '../metrics/strict-parser.ts';
 import type { Rig } from '../poll/rig.ts';
 import { createRig, runsCounted } from '../poll/rig.ts';
@@ -132,10 +133,11 @@ describe('folding', () => {
 });
 
 describe('a year of run profiles that come and go', () => {
-  test('state stays bounded, and what is gone for series_retention leaves', async () => {
+  test('state and memory stay bounded, and what is gone for series_retention leaves', async () => {
     const rig = await createRig({ maxLabelSets: 60, publish: false });
     await rig.poll();
     const sizes: number[] = [];
+    let warmMegabytes = 0;
     for (let week = 0; week < 52; week += 1) {
       const names = Array.from({ length: 8 }, (_, index) => ({
         targetName: `Week ${week} profile ${index}`,
@@ -152,6 +154,7 @@ describe('a year of run profiles that come and go', () => {
       await rig.keeper.move((ledger) => applyInventory(ledger, inventory, rig.nowMs()).ledger);
       await rig.pollFor(30_000);
       sizes.push(encodeLedger(rig.ledger()).length);
+      if (week === 10) warmMegabytes = keptMegabytes();
     }
     // 35 days of retention: some six weeks of eight run profiles at any time, and never a folded one.
     expect(rig.ledger().labels.runs.size).toBeLessThanOrEqual(60);
@@ -159,6 +162,9 @@ describe('a year of run profiles that come and go', () => {
       false,
     );
     expect(Math.max(...sizes.slice(-10))).toBeLessThan(Math.max(...sizes.slice(10, 20)) * 1.6);
+    expect(Math.max(...sizes)).toBeLessThan(120_000);
+    // The simulated JIM keeps its rows: two of these.
+    expect(keptMegabytes() - warmMegabytes).toBeLessThan(4);
   }, 60_000);
 
   test('increments held for longer than series_retention are shown before their label set leaves', async () => {

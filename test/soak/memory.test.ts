@@ -2,13 +2,12 @@
  * A long life in virtual time: what the exporter keeps must not grow with it. JIM works all day, its retention deletes
  * what is old, Prometheus scrapes. CI lives through a few days; `npm run soak:memory` through a month.
  */
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { expect, test } from 'vitest';
 import { createRandom } from '../../src/demo/random.ts';
 import { NO_TOTALS } from '../../src/demo/row.ts';
 import { World } from '../../src/demo/world.ts';
 import { encodeLedger } from '../../src/ledger/encoding.ts';
+import { keptMegabytes } from '../garbage.ts';
 import { createRig, runsCounted, START_MS } from '../poll/rig.ts';
 import { RUN } from '../poll/rows.ts';
 
@@ -21,9 +20,6 @@ const POLL_MS = 20 * 60_000;
 const RUNS_A_POLL = 100;
 /** What differs between two collections of garbage. Twenty bytes left of each run would be more in a month. */
 const NOISE_MB = 4;
-
-setFlagsFromString('--expose-gc');
-const collectGarbage = runInNewContext('gc') as () => void;
 
 test(`${DAYS} days leave no more behind than ${WARM_UP_DAYS}`, { timeout: 3_600_000 }, async () => {
   const random = createRandom('soak');
@@ -64,11 +60,9 @@ test(`${DAYS} days leave no more behind than ${WARM_UP_DAYS}`, { timeout: 3_600_
       rig.pass(POLL_MS);
     }
     clearUp();
-    collectGarbage();
-    const { heapUsed, rss } = process.memoryUsage();
     days.push({
-      heapMb: Math.round((heapUsed / 2 ** 20) * 10) / 10,
-      rssMb: Math.round(rss / 2 ** 20),
+      heapMb: Math.round(keptMegabytes() * 10) / 10,
+      rssMb: Math.round(process.memoryUsage.rss() / 2 ** 20),
       countedIds: rig.ledger().counted.size,
       stateBytes: encodeLedger(rig.ledger()).length,
       lines: rig.scrape()?.split('\n').length ?? 0,
