@@ -4,7 +4,7 @@
  * The event loop gets its turn between slices.
  */
 import { SNAPSHOT_FAMILIES } from './catalogue.ts';
-import type { SnapshotFamily } from './catalogue/family.ts';
+import type { Sample, SnapshotFamily } from './catalogue/family.ts';
 import type { Written } from './exposition.ts';
 import { OPEN_METRICS_END, writeHead, writeSamples } from './exposition.ts';
 import type { ReadFamily } from './runtime.ts';
@@ -95,7 +95,9 @@ function createFamilyRenderer(family: SnapshotFamily): FamilyRenderer {
         segments[index] = segment;
         let lines = LINES_PER_KNOWN_BLOCK;
         if (segment.first !== first || !sameReferences(segment.sources, sources)) {
-          const samples = sources.flatMap((_, offset) => reading.samples(start + offset));
+          const samples: Sample[] = [];
+          for (let at = start; at < start + sources.length; at += 1)
+            samples.push(...reading.samples(at));
           segment.block.write(under(first ? head : NO_HEAD, writeSamples(family, samples)));
           segment.sources = sources;
           segment.first = first;

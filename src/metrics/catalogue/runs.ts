@@ -33,15 +33,23 @@ function runCounter(
 }
 
 /** A cell's line; none before the cell is born. */
-function cellSample(
-  account: RunAccount,
-  name: CellName,
-  ...more: readonly string[]
+function cellSample({ cells, labels }: RunAccount, name: CellName): readonly Sample[] {
+  const cell = cells.get(name);
+  return cell === undefined ? [] : [sample(runLabelValues(labels), cell.value)];
+}
+
+/** The lines of several cells, each with its word behind the labels of the run profile. */
+function cellSamples<Word extends string>(
+  { cells, labels }: RunAccount,
+  words: readonly Word[],
+  nameOf: (word: Word) => CellName,
 ): readonly Sample[] {
-  const cell = account.cells.get(name);
-  return cell === undefined
-    ? []
-    : [sample([...runLabelValues(account.labels), ...more], cell.value)];
+  const samples: Sample[] = [];
+  for (const word of words) {
+    const cell = cells.get(nameOf(word));
+    if (cell !== undefined) samples.push(sample([...runLabelValues(labels), word], cell.value));
+  }
+  return samples;
 }
 
 const FROM_LIST: readonly SnapshotFamily[] = [
@@ -68,8 +76,7 @@ const FROM_LIST: readonly SnapshotFamily[] = [
     labels: [...RUN_LABELS, 'outcome'],
     help: `Objects of finished runs by outcome: totalAdded, totalUpdated and so on, polled from JIM's Activities list. One object can have several outcomes, so a sum over them means nothing. ${ZERO_HOLD_HELP}`,
     from: accounts,
-    samples: (account) =>
-      OUTCOMES.flatMap((outcome) => cellSample(account, `outcome:${outcome}`, outcome)),
+    samples: (account) => cellSamples(account, OUTCOMES, (outcome) => `outcome:${outcome}`),
   }),
   family('jim_run_duration_seconds', {
     type: 'histogram',
@@ -140,9 +147,7 @@ const FROM_STATS: readonly SnapshotFamily[] = [
     help: `Earlier exports that finished runs looked for: totalPendingExportsConfirmed, Retrying and Failed, polled from the run's /stats. ${ZERO_HOLD_HELP}`,
     from: accounts,
     samples: (account) =>
-      CONFIRMATION_RESULTS.flatMap((result) =>
-        cellSample(account, `confirmation:${result}`, result),
-      ),
+      cellSamples(account, CONFIRMATION_RESULTS, (result) => `confirmation:${result}`),
   }),
 ];
 
