@@ -53,20 +53,24 @@ function countError(call: Call): number {
   return drift === 0 ? 0 : (call.seed % (2 * drift + 1)) - drift;
 }
 
-/** Rows are immutable values, so each is written once per way of writing it. */
-const WRITTEN = new WeakMap<WorldRow, Map<string, string>>();
+/**
+ * Rows are immutable values, so the newest, which every poll reads again, are written once per way of writing
+ * them. Bounded, as nothing reads most of 200,000 rows twice; no WeakMap, which costs more in garbage collection.
+ */
+const WRITTEN = new Map<string, Map<WorldRow, string>>();
+const MAX_WRITTEN = 2_000;
 
 function writtenItem(row: WorldRow, dialect: Dialect, dates: DateStyle): string {
-  const key = `${dialect.scheduleFields}/${dialect.laterNames}/${dates}`;
-  let texts = WRITTEN.get(row);
-  if (texts === undefined) {
+  const way = `${dialect.scheduleFields}/${dialect.laterNames}/${dates}`;
+  let texts = WRITTEN.get(way);
+  if (texts === undefined || texts.size >= MAX_WRITTEN) {
     texts = new Map();
-    WRITTEN.set(row, texts);
+    WRITTEN.set(way, texts);
   }
-  let text = texts.get(key);
+  let text = texts.get(row);
   if (text === undefined) {
     text = JSON.stringify(listItem(row, dialect, dates));
-    texts.set(key, text);
+    texts.set(row, text);
   }
   return text;
 }

@@ -131,15 +131,47 @@ const SECURITY_HEADERS: ReadonlyArray<readonly [string, string]> = [
   ['Permissions-Policy', 'camera=(), microphone=(), geolocation=()'],
 ];
 
-/** The answer as Fetch knows it. `Date` is JIM's clock in whole seconds, unless a proxy's was asked for. */
-export function toResponse(answer: Answer, dialect: Dialect, dateMicros: number): Response {
+/** An answer with all its headers. A value, not Fetch's Response: reading that costs more than making it. */
+export interface Reply {
+  readonly status: number;
+  readonly headers: ReadonlyArray<readonly [string, string]>;
+  readonly body: string;
+}
+
+/** `Date` is JIM's clock in whole seconds, unless a proxy's was asked for. */
+export function toReply(answer: Answer, dialect: Dialect, dateMicros: number): Reply {
   const [first, ...others] = answer.headers;
-  const headers: Array<[string, string]> = [];
-  if (first !== undefined) headers.push([...first]);
+  const headers: Array<readonly [string, string]> = [];
+  if (first !== undefined) headers.push(first);
   headers.push(['Date', new Date(dateMicros / MICROS_PER_MS).toUTCString()], ['Server', 'Kestrel']);
-  for (const header of others) headers.push([...header]);
+  headers.push(...others);
   if (answer.body !== '') headers.push(['Transfer-Encoding', 'chunked']);
-  if (dialect.securityHeaders) for (const header of SECURITY_HEADERS) headers.push([...header]);
+  if (dialect.securityHeaders) headers.push(...SECURITY_HEADERS);
   if (answer.fromAction) headers.push(['api-supported-versions', '1.0']);
-  return new Response(answer.body === '' ? null : answer.body, { status: answer.status, headers });
+  return { status: answer.status, headers, body: answer.body };
+}
+
+/** A reply as Fetch knows it; with a body of its own where it is larger than a string should be. */
+export function toResponse(
+  { status, headers, body }: Reply,
+  largeBody: ReadableStream<Uint8Array> | null = null,
+): Response {
+  const pairs = headers.map(([name, value]): [string, string] => [name, value]);
+  return new Response(largeBody ?? (body === '' ? null : body), { status, headers: pairs });
+}
+
+/** `bytes` of nothing in particular, never in memory at once. */
+export function blankBody(bytes: number): ReadableStream<Uint8Array> {
+  const chunk = new Uint8Array(64 * 1024).fill(0x20);
+  let left = bytes;
+  return new ReadableStream<Uint8Array>({
+    pull(controller) {
+      if (left <= 0) {
+        controller.close();
+        return;
+      }
+      controller.enqueue(left < chunk.length ? chunk.subarray(0, left) : chunk);
+      left -= chunk.length;
+    },
+  });
 }

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { getRequestListener, type HttpBindings } from '@hono/node-server';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
+import { blankBody, toResponse } from './answers.ts';
 import type { Served, Simulator } from './simulator.ts';
 
 export interface SimulatorServer {
@@ -47,9 +48,11 @@ async function answerOn(outgoing: ServerResponse, served: Served): Promise<Respo
   switch (served.kind) {
     case 'answer':
       if (served.delayMs > 0) await wait(served.delayMs);
-      return served.response;
+      return toResponse(served.reply);
+    case 'oversized':
+      return toResponse(served.reply, blankBody(served.bytes));
     case 'truncated':
-      await sendPart(outgoing, served);
+      sendPart(outgoing, served);
       break;
     case 'refused':
     case 'reset':
@@ -63,17 +66,11 @@ async function answerOn(outgoing: ServerResponse, served: Served): Promise<Respo
 }
 
 /** Promises the whole body, sends some of it, and hangs up. */
-async function sendPart(
-  outgoing: ServerResponse,
-  served: Extract<Served, { kind: 'truncated' }>,
-): Promise<void> {
-  const bytes = Buffer.from(await served.response.arrayBuffer());
-  const headers = [...served.response.headers].filter(([name]) => name !== 'transfer-encoding');
-  outgoing.writeHead(served.response.status, [
-    ...headers.flat(),
-    'content-length',
-    String(bytes.length),
-  ]);
+function sendPart(outgoing: ServerResponse, served: Extract<Served, { kind: 'truncated' }>): void {
+  const { status, headers, body } = served.reply;
+  const bytes = Buffer.from(body);
+  const kept = headers.filter(([name]) => name !== 'Transfer-Encoding');
+  outgoing.writeHead(status, [...kept.flat(), 'Content-Length', String(bytes.length)]);
   outgoing.write(bytes.subarray(0, served.bytes ?? Math.floor(bytes.length / 2)), () => {
     outgoing.destroy();
   });

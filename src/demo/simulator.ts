@@ -5,6 +5,7 @@
 import { Hono, type Context } from 'hono';
 import { activityRoutes, healthRoutes } from './activity-routes.ts';
 import {
+  blankBody,
   empty,
   envelope,
   forbidden,
@@ -13,10 +14,12 @@ import {
   okText,
   problem,
   signIn,
+  toReply,
   toResponse,
   tooManyRequests,
   unauthorized,
   type Answer,
+  type Reply,
 } from './answers.ts';
 import { traceId, type Call, type Quirks } from './call.ts';
 import { dialectNamed, type Dialect, type DialectName } from './dialects.ts';
@@ -49,14 +52,27 @@ export interface SimulatorOptions {
 
 /** What becomes of a request: an answer, or something that only a connection can express. */
 export type Served =
-  | { readonly kind: 'answer'; readonly response: Response; readonly delayMs: number }
-  | { readonly kind: 'truncated'; readonly response: Response; readonly bytes: number | null }
+  | { readonly kind: 'answer'; readonly reply: Reply; readonly delayMs: number }
+  | { readonly kind: 'truncated'; readonly reply: Reply; readonly bytes: number | null }
+  /** So many bytes in the place of the reply's body. */
+  | { readonly kind: 'oversized'; readonly reply: Reply; readonly bytes: number }
   | { readonly kind: 'refused' }
   | { readonly kind: 'reset' }
   | { readonly kind: 'hung' };
 
+/** What a request brings along through Hono. */
+interface Bindings {
+  readonly url: URL;
+  /** What the route answered: left here, it need not be read out of a Response again. */
+  reply: Reply | null;
+}
+
+type AppContext = Context<{ Bindings: Bindings }>;
+
+/** What routes give to Hono; the reply itself was left in the bindings. */
+const REPLIED = new Response(null);
+
 export interface Simulator {
-  readonly app: Hono;
   readonly world: World;
   readonly faults: FaultPlan;
   /** May be changed between requests. */
@@ -86,21 +102,26 @@ export function createSimulator(options: SimulatorOptions): Simulator {
   const dialect = (): Dialect =>
     options.dialect === undefined ? world.dialect : dialectNamed(options.dialect);
 
-  const send = (answer: Answer): Response => {
+  const dressed = (answer: Answer): Reply => {
     const { proxyDateOffsetMs } = simulator.quirks;
     const date =
       proxyDateOffsetMs === undefined
         ? world.jimNow
         : (world.nowMs + proxyDateOffsetMs) * MICROS_PER_MS;
-    return toResponse(answer, dialect(), date);
+    return toReply(answer, dialect(), date);
   };
 
-  const callOf = (context: Context): Call => ({
+  const send = (context: AppContext, answer: Answer): Response => {
+    context.env.reply = dressed(answer);
+    return REPLIED;
+  };
+
+  const callOf = (context: AppContext): Call => ({
     world,
     dialect: dialect(),
     quirks: simulator.quirks,
     dates: simulator.quirks.dates ?? 'offset',
-    parameters: parametersOf(new URL(context.req.url).searchParams),
+    parameters: parametersOf(context.env.url.searchParams),
     seed: hash32(`${world.nowMs}/${requestCount}`),
     param: (name) => context.req.param(name) ?? '',
   });
@@ -136,23 +157,31 @@ export function createSimulator(options: SimulatorOptions): Simulator {
   };
 
   /** Unknown paths below `/api` fall through to the Blazor page, which asks for no key; what looks like a file is missing. */
-  const fallThrough = (context: Context): Response => {
+  const fallThrough = (context: AppContext): Response => {
     const { path } = context.req;
-    if (!path.startsWith('/api/')) return send(signIn(world.random.hex(16)));
+    if (!path.startsWith('/api/')) return send(context, signIn(world.random.hex(16)));
     const limited = rateRefusal(knownKey(context.req.header('x-api-key')));
-    if (limited !== null) return send(limited);
-    return send(path.slice(path.lastIndexOf('/')).includes('.') ? empty(404) : html());
+    if (limited !== null) return send(context, limited);
+    return send(context, path.slice(path.lastIndexOf('/')).includes('.') ? empty(404) : html());
   };
 
-  const app = new Hono();
+  const app = new Hono<{ Bindings: Bindings }>();
   for (const route of [...activityRoutes, ...healthRoutes, ...workRoutes, ...inventoryRoutes]) {
     app.get(`/api/v1${route.path}`, (context) => {
       if (route.isKnown !== undefined && !route.isKnown(dialect())) return fallThrough(context);
       const refused = route.isOpen === true ? null : refusal(context.req.header('x-api-key'));
-      return send(refused ?? route.answer(callOf(context)));
+      return send(context, refused ?? route.answer(callOf(context)));
     });
   }
   app.notFound(fallThrough);
+
+  /** What JIM answers where nothing strikes. */
+  const replyTo = async (request: Request, url: URL): Promise<Reply> => {
+    const bindings: Bindings = { url, reply: null };
+    await app.fetch(request, bindings);
+    if (bindings.reply === null) throw new Error(`no route answered ${request.url}`);
+    return bindings.reply;
+  };
 
   const serve = async (request: Request): Promise<Served> => {
     world.advanceTo(options.now());
@@ -167,47 +196,37 @@ export function createSimulator(options: SimulatorOptions): Simulator {
     requestCount += 1;
     if (!world.listening) return { kind: 'refused' };
     const fault = faults.next(simulated);
-    return fault === null ? answered(await app.fetch(request)) : strike(fault, request);
+    return fault === null
+      ? answered(await replyTo(request, url))
+      : strike(fault, () => replyTo(request, url));
   };
 
-  const strike = async (fault: Fault, request: Request): Promise<Served> => {
+  const strike = async (fault: Fault, reply: () => Promise<Reply>): Promise<Served> => {
     switch (fault.kind) {
       case 'status':
-        return answered(send(errorAnswer(fault, world)));
-      case 'redirect': {
-        const location = fault.location ?? 'https://jim.example/';
-        return answered(
-          send({
-            ...empty(307),
-            headers: [
-              ['Content-Length', '0'],
-              ['Location', location],
-            ],
-          }),
-        );
-      }
+        return answered(dressed(errorAnswer(fault, world)));
+      case 'redirect':
+        return answered(dressed(redirect(fault.location ?? 'https://jim.example/')));
       case 'html':
-        return answered(send(html()));
+        return answered(dressed(html()));
       case 'garbage':
-        return answered(send(okText('{"items":[{"id":"01a2')));
+        return answered(dressed(okText('{"items":[{"id":"01a2')));
       case 'oversized':
-        return answered(oversized(send(ok(null)), fault.bytes ?? OVERSIZED_BYTES));
+        return {
+          kind: 'oversized',
+          reply: dressed(ok(null)),
+          bytes: fault.bytes ?? OVERSIZED_BYTES,
+        };
       case 'malformed_row': {
         const { damage, row } = fault;
-        return answered(
-          await edited(await app.fetch(request), (body) => damageRow(body, damage, row ?? 0)),
-        );
+        return answered(edited(await reply(), (body) => damageRow(body, damage, row ?? 0)));
       }
       case 'edit':
-        return answered(await edited(await app.fetch(request), fault.edit));
+        return answered(edited(await reply(), fault.edit));
       case 'slow':
-        return answered(await app.fetch(request), fault.ms);
+        return answered(await reply(), fault.ms);
       case 'truncate':
-        return {
-          kind: 'truncated',
-          response: await app.fetch(request),
-          bytes: fault.bytes ?? null,
-        };
+        return { kind: 'truncated', reply: await reply(), bytes: fault.bytes ?? null };
       case 'refuse':
         return { kind: 'refused' };
       case 'reset':
@@ -219,14 +238,14 @@ export function createSimulator(options: SimulatorOptions): Simulator {
   };
 
   const simulator: Simulator = {
-    app,
     world,
     faults,
     quirks: options.quirks ?? {},
     serve,
     async fetch(request) {
       const served = await serve(request);
-      if (served.kind === 'answer' || served.kind === 'truncated') return served.response;
+      if (served.kind === 'answer' || served.kind === 'truncated') return toResponse(served.reply);
+      if (served.kind === 'oversized') return toResponse(served.reply, blankBody(served.bytes));
       throw new Error(`the simulated connection is ${served.kind}`);
     },
     onRequest(callback) {
@@ -240,8 +259,16 @@ export function createSimulator(options: SimulatorOptions): Simulator {
   return simulator;
 }
 
-function answered(response: Response, delayMs = 0): Served {
-  return { kind: 'answer', response, delayMs };
+function answered(reply: Reply, delayMs = 0): Served {
+  return { kind: 'answer', reply, delayMs };
+}
+
+function redirect(location: string): Answer {
+  const headers = [
+    ['Content-Length', '0'],
+    ['Location', location],
+  ] as const;
+  return { ...empty(307), headers };
 }
 
 function errorAnswer(fault: Extract<Fault, { kind: 'status' }>, world: World): Answer {
@@ -265,27 +292,6 @@ const ERROR_BODIES: Readonly<Record<ErrorBody, (status: number, world: World) =>
   html: () => html(),
 };
 
-/** `bytes` of nothing in particular, never in memory at once. */
-function oversized(model: Response, bytes: number): Response {
-  const chunk = new Uint8Array(64 * 1024).fill(0x20);
-  let left = bytes;
-  const body = new ReadableStream<Uint8Array>({
-    pull(controller) {
-      if (left <= 0) {
-        controller.close();
-        return;
-      }
-      controller.enqueue(left < chunk.length ? chunk.subarray(0, left) : chunk);
-      left -= chunk.length;
-    },
-  });
-  return new Response(body, { status: model.status, headers: model.headers });
-}
-
-async function edited(response: Response, edit: (body: unknown) => unknown): Promise<Response> {
-  const body: unknown = await response.json();
-  return new Response(JSON.stringify(edit(body)), {
-    status: response.status,
-    headers: response.headers,
-  });
+function edited(reply: Reply, edit: (body: unknown) => unknown): Reply {
+  return { ...reply, body: JSON.stringify(edit(JSON.parse(reply.body))) };
 }

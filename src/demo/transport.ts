@@ -4,6 +4,7 @@
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Transport } from '../http.ts';
+import { blankBody, type Reply } from './answers.ts';
 import type { Served, Simulator } from './simulator.ts';
 
 export interface SimulatorTransportOptions {
@@ -30,31 +31,37 @@ export function simulatorTransport(
         return aborted(signal);
       case 'answer':
         if (served.delayMs > 0) await sleep(served.delayMs, signal);
-        return answer(served.response, wholeBody(served.response));
+        return answer(served.reply, wholeBody(served.reply));
+      case 'oversized':
+        return answer(served.reply, blankBody(served.bytes));
       case 'truncated':
         break;
     }
-    return answer(served.response, halfBody(served));
+    return answer(served.reply, halfBody(served));
   };
 }
 
+/** Names in lower case; of a header that stands twice, the last. */
 function answer(
-  response: Response,
+  { status, headers }: Reply,
   body: AsyncIterable<Uint8Array>,
 ): Awaited<ReturnType<Transport>> {
-  return { status: response.status, headers: Object.fromEntries(response.headers), body };
+  const byName: Record<string, string> = {};
+  for (const [name, value] of headers) byName[name.toLowerCase()] = value;
+  return { status, headers: byName, body };
 }
 
-async function* wholeBody(response: Response): AsyncIterable<Uint8Array> {
-  if (response.body !== null) yield* response.body;
+async function* wholeBody({ body }: Reply): AsyncIterable<Uint8Array> {
+  if (body !== '') yield Buffer.from(body);
 }
 
 /** The first bytes, then the end of the connection. */
-async function* halfBody(
-  served: Extract<Served, { kind: 'truncated' }>,
-): AsyncIterable<Uint8Array> {
-  const bytes = new Uint8Array(await served.response.arrayBuffer());
-  yield bytes.subarray(0, served.bytes ?? Math.floor(bytes.length / 2));
+async function* halfBody({
+  reply,
+  bytes,
+}: Extract<Served, { kind: 'truncated' }>): AsyncIterable<Uint8Array> {
+  const whole = Buffer.from(reply.body);
+  yield whole.subarray(0, bytes ?? Math.floor(whole.length / 2));
   throw failure('UND_ERR_SOCKET', 'other side closed');
 }
 

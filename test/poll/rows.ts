@@ -13,6 +13,18 @@ export const RUN = {
 
 const SECOND = 1e6;
 
+/** Whole, so that each of 200,000 rows is one copy of it. */
+const FINISHED_RUN: WorldRow = {
+  ...BLANK_ROW,
+  ...RUN,
+  id: '',
+  created: 0,
+  executed: 0,
+  status: 'Complete',
+  executionTime: SECOND,
+  totalActivityTime: 2 * SECOND,
+};
+
 /** Finished runs, one every `everySeconds`, the newest `endsAgoSeconds` before JIM's now. */
 export function loadFinished(
   world: World,
@@ -25,16 +37,8 @@ export function loadFinished(
   const newest = world.jimNow - (endsAgoSeconds + 5) * SECOND;
   const rows = Array.from({ length: count }, (_, index): WorldRow => {
     const created = newest - (count - 1 - index) * everySeconds * SECOND;
-    return {
-      ...BLANK_ROW,
-      ...RUN,
-      id: world.random.timeOrderedGuid(created / 1_000),
-      created,
-      executed: created + 70_000,
-      status: 'Complete',
-      executionTime: SECOND,
-      totalActivityTime: 2 * SECOND,
-    };
+    const id = world.random.timeOrderedGuid(created / 1_000);
+    return { ...FINISHED_RUN, id, created, executed: created + 70_000 };
   });
   world.load(rows);
 }
