@@ -182,6 +182,12 @@ export class World {
     if (this.table.remove(id) !== undefined) this.#truth.lost(id, this.nowMs);
   }
 
+  /** Deletes many rows at once. */
+  removeAll(ids: readonly string[]): void {
+    for (const id of ids) this.#hidden.delete(id);
+    for (const { id } of this.table.removeAll(new Set(ids))) this.#truth.lost(id, this.nowMs);
+  }
+
   /** A row as it is in JIM's memory, visible or not. */
   row(id: string): WorldRow | undefined {
     return this.table.get(id) ?? this.#hidden.get(id);
@@ -217,7 +223,7 @@ export class World {
   restore(backup: Backup): void {
     const kept = new Set(backup.rows.map((row) => row.id));
     const gone = [...this.table.all()].filter((row) => !kept.has(row.id));
-    for (const row of gone) this.remove(row.id);
+    this.removeAll(gone.map((row) => row.id));
     this.#hidden.clear();
     for (const row of backup.rows) {
       if (this.table.get(row.id) === undefined) this.#show(row);

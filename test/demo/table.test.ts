@@ -126,6 +126,21 @@ describe('the table of Activities', () => {
     );
   });
 
+  test('answers the same after removing many at once as after removing each', () => {
+    fc.assert(
+      fc.property(someRows, fc.integer({ min: 1, max: 20 }), someQuery, (rows, every, query) => {
+        const goes = (_row: WorldRow, place: number): boolean => place % every === 0;
+        const gone = rows.filter(goes);
+        const [table, other] = [tableOf(rows), tableOf(rows)];
+        for (const { id } of gone) other.remove(id);
+        const removed = table.removeAll(new Set([...gone.map(({ id }) => id), 'never there']));
+        expect(removed).toEqual(gone);
+        expect(table.page(query)).toEqual(other.page(query));
+        expect([table.listed, table.get(gone[0]?.id ?? '')]).toEqual([other.listed, undefined]);
+      }),
+    );
+  });
+
   test('refuses a second row with the same id', () => {
     const row: WorldRow = { ...BLANK_ROW, id: 'x', created: 0, executed: 0 };
     const table = tableOf([row]);
