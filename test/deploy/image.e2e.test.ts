@@ -91,6 +91,7 @@ describe.skipIf(cannot !== null)('the image', () => {
       dockerfile: DOCKERFILE,
       context,
       scratch,
+      installed: REPOSITORY,
       buildArgs: { REVISION: 'abcdef123456', CREATED: '2026-01-02T03:04:05Z' },
     });
   }, 300_000);

@@ -1,8 +1,9 @@
 /**
  * Carries out a Dockerfile without Docker, as no image registry can be reached where the tests run: each stage is an
  * overlay over this machine's own files, seen through chroot in a mount namespace. So what is tested are the Dockerfile's
- * own instructions, not a copy of them. What differs from a real build: the base is this machine with its Node, and a
- * stage is removed with its folder. Needs root and the right to mount, see `lacksMounts`.
+ * own instructions, not a copy of them. What differs from a real build: the base is this machine with its Node, a
+ * stage is removed with its folder, and the layer of `npm ci` comes from a cache where this repository's own
+ * node_modules are what it would make. Needs root and the right to mount, see `lacksMounts`.
  */
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
@@ -31,6 +32,8 @@ interface Stage {
   readonly written: string;
   readonly work: string;
   readonly mountPoint: string;
+  /** Layers of the builder's cache, mounted over what the stage wrote. */
+  readonly cached: { readonly from: string; readonly at: string }[];
 }
 
 export function parseDockerfile(path: string): readonly Instruction[] {
@@ -49,6 +52,8 @@ export function lacksMounts(): string | null {
 
 interface BuildState {
   readonly stages: Map<string, Stage>;
+  /** This repository, installed. */
+  readonly installed: string;
   stage: Stage;
   workdir: string;
   readonly args: Map<string, string>;
@@ -57,12 +62,14 @@ interface BuildState {
 
 /**
  * `context`: the folder that COPY takes from; it must hold only what .dockerignore lets through. `scratch`: an empty folder
- * on a tmpfs, since an overlay's upper folder must not lie on an overlay. `buildArgs` as with --build-arg.
+ * on a tmpfs, since an overlay's upper folder must not lie on an overlay. `installed`: where `npm ci` has been run
+ * before, as in the builder's cache. `buildArgs` as with --build-arg.
  */
 export async function buildImage(options: {
   readonly dockerfile: string;
   readonly context: string;
   readonly scratch: string;
+  readonly installed: string;
   readonly buildArgs: Readonly<Record<string, string>>;
 }): Promise<Image> {
   const image = {
@@ -75,6 +82,7 @@ export async function buildImage(options: {
   };
   const state: BuildState = {
     stages: new Map(),
+    installed: options.installed,
     stage: newStage(options.scratch, 'none'),
     workdir: '/',
     args: new Map(),
@@ -186,6 +194,7 @@ function newStage(scratch: string, name: string): Stage {
     written: join(folder, 'written'),
     work: join(folder, 'work'),
     mountPoint: join(folder, 'root'),
+    cached: [],
   };
   for (const path of [stage.written, stage.work, stage.mountPoint])
     mkdirSync(path, { recursive: true });
@@ -199,12 +208,24 @@ function script(stage: Stage, mounts: readonly string[], last: string): string {
     'set -e',
     `mount -t overlay overlay -o '${overlay}' '${stage.mountPoint}'`,
     ...['proc', 'dev'].map((name) => `mount --rbind /${name} '${stage.mountPoint}/${name}'`),
+    ...stage.cached.flatMap(({ from, at }) => [
+      `mkdir -p '${stage.mountPoint}${at}'`,
+      `mount --bind -o ro '${from}' '${stage.mountPoint}${at}'`,
+    ]),
     ...mounts,
     last,
   ].join('\n');
 }
 
 async function run(command: string, state: BuildState): Promise<void> {
+  if (command === 'npm ci --ignore-scripts' && isInstalled(state)) {
+    const folder = 'node_modules';
+    state.stage.cached.push({
+      from: join(state.installed, folder),
+      at: posix.join(state.workdir, folder),
+    });
+    return;
+  }
   const root = state.stage.mountPoint;
   const inner = `cd '${state.workdir}' && ${command}`;
   const last = `exec chroot '${root}' /bin/sh -c "$1"`;
@@ -223,6 +244,43 @@ async function run(command: string, state: BuildState): Promise<void> {
       maxBuffer: 16 * 1024 * 1024,
     },
   );
+}
+
+/**
+ * Whether `npm ci` would make in this stage what it made in the repository: the same files lead it, and what it noted
+ * of its work there is what the lock file says. No package has an install script (test/deploy/package.e2e.test.ts
+ * looks at those in production), so that --ignore-scripts makes no difference.
+ */
+function isInstalled({ installed, stage, workdir }: BuildState): boolean {
+  const inputs = ['package.json', 'package-lock.json', '.npmrc'];
+  const textIn = (folder: string, name: string): string | null => {
+    const file = join(folder, name);
+    return existsSync(file) ? readFileSync(file, 'utf8') : null;
+  };
+  const areSame = inputs.every(
+    (name) => textIn(inStage(stage, workdir), name) === textIn(installed, name),
+  );
+  const locked = lockedIn(textIn(installed, 'package-lock.json'));
+  const there = lockedIn(textIn(installed, 'node_modules/.package-lock.json'));
+  return (
+    areSame &&
+    Object.values(locked).every(({ hasInstallScript }) => hasInstallScript !== true) &&
+    Object.entries(there).every(([path, { integrity }]) => locked[path]?.integrity === integrity) &&
+    Object.entries(locked).every(
+      ([path, { optional }]) => path === '' || path in there || optional === true,
+    )
+  );
+}
+
+interface LockedPackage {
+  readonly integrity?: string;
+  readonly optional?: boolean;
+  readonly hasInstallScript?: boolean;
+}
+
+function lockedIn(text: string | null): Readonly<Record<string, LockedPackage>> {
+  if (text === null) return {};
+  return (JSON.parse(text) as { packages: Record<string, LockedPackage> }).packages;
 }
 
 function npmSurroundings(): NodeJS.ProcessEnv {
