@@ -1,10 +1,10 @@
 /** The simulator on a real port, for the demo and for tests that want sockets: it also breaks connections when a fault says so. */
-import { createServer, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { setTimeout as wait } from 'node:timers/promises';
-import { getRequestListener, type HttpBindings } from '@hono/node-server';
-import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
-import { blankBody, toResponse } from './answers.ts';
+import { blankBody, type Reply } from './answers.ts';
 import type { Served, Simulator } from './simulator.ts';
 
 export interface SimulatorServer {
@@ -19,12 +19,12 @@ export async function startSimulatorServer(
   simulator: Simulator,
   options: { readonly port?: number } = {},
 ): Promise<SimulatorServer> {
-  const listener = getRequestListener(
-    async (request, env) => answerOn(serverResponse(env), await simulator.serve(request)),
-    { overrideGlobalObjects: false },
-  );
+  const answer = async (incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> =>
+    answerOn(outgoing, await simulator.serve(requestOf(incoming)));
   const server = createServer((incoming, outgoing) => {
-    void listener(incoming, outgoing);
+    answer(incoming, outgoing).catch((error: unknown) => {
+      outgoing.destroy(error instanceof Error ? error : new Error(String(error)));
+    });
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -42,15 +42,29 @@ export async function startSimulatorServer(
   };
 }
 
-async function answerOn(outgoing: ServerResponse, served: Served): Promise<Response> {
+/** Nothing that JIM's API reads has a body. */
+function requestOf({ method = 'GET', url = '/', headers }: IncomingMessage): Request {
+  const pairs = Object.entries(headers).map(([name, value]): [string, string] => [
+    name,
+    String(value),
+  ]);
+  return new Request(new URL(url, 'http://jim.example'), { method, headers: pairs });
+}
+
+async function answerOn(outgoing: ServerResponse, served: Served): Promise<void> {
   // Kestrel writes no Connection header on HTTP/1.1; the connection stays open all the same.
   outgoing.removeHeader('connection');
   switch (served.kind) {
     case 'answer':
       if (served.delayMs > 0) await wait(served.delayMs);
-      return toResponse(served.reply);
+      writeHead(outgoing, served.reply);
+      outgoing.end(served.reply.body);
+      break;
     case 'oversized':
-      return toResponse(served.reply, blankBody(served.bytes));
+      writeHead(outgoing, served.reply);
+      // Whoever has had enough hangs up.
+      await pipeline(Readable.from(blankBody(served.bytes)), outgoing).catch(() => undefined);
+      break;
     case 'truncated':
       sendPart(outgoing, served);
       break;
@@ -62,23 +76,22 @@ async function answerOn(outgoing: ServerResponse, served: Served): Promise<Respo
     case 'hung':
       break;
   }
-  return RESPONSE_ALREADY_SENT;
+}
+
+/** As the simulator says it: Fetch's Response would order the headers, and lower their case. */
+function writeHead(outgoing: ServerResponse, { status, headers }: Reply): void {
+  outgoing.writeHead(status, headers.flat());
 }
 
 /** Promises the whole body, sends some of it, and hangs up. */
 function sendPart(outgoing: ServerResponse, served: Extract<Served, { kind: 'truncated' }>): void {
-  const { status, headers, body } = served.reply;
-  const bytes = Buffer.from(body);
-  const kept = headers.filter(([name]) => name !== 'Transfer-Encoding');
-  outgoing.writeHead(status, [...kept.flat(), 'Content-Length', String(bytes.length)]);
+  const bytes = Buffer.from(served.reply.body);
+  const kept = served.reply.headers.filter(([name]) => name !== 'Transfer-Encoding');
+  const headers = [...kept, ['Content-Length', String(bytes.length)] as const];
+  writeHead(outgoing, { ...served.reply, headers });
   outgoing.write(bytes.subarray(0, served.bytes ?? Math.floor(bytes.length / 2)), () => {
     outgoing.destroy();
   });
-}
-
-function serverResponse(env: HttpBindings | object): ServerResponse {
-  if ('outgoing' in env && 'shouldKeepAlive' in env.outgoing) return env.outgoing;
-  throw new TypeError('the simulator speaks HTTP/1.1 only');
 }
 
 function portOf(address: AddressInfo | string | null): number {
