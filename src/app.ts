@@ -21,7 +21,7 @@ import type { Ledger } from './ledger/ledger.ts';
 import { withLimit } from './ledger/labels.ts';
 import { memoryStore, openStateFile } from './ledger/state-file.ts';
 import type { RootLog } from './log.ts';
-import { pageViewOf } from './page-view.ts';
+import { pageViewOf } from './page-from-parts.ts';
 import { createPublication } from './metrics/publication.ts';
 import { createRuntime } from './metrics/runtime.ts';
 import type { Snapshot } from './metrics/snapshot.ts';

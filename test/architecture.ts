@@ -35,14 +35,14 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'scheduler.ts',
     'app-settings.ts',
     'timetable.ts',
-    'page-view.ts',
+    'page-from-parts.ts',
     'request-meter.ts',
   ],
   // What each part of the app takes from the configuration, and when each has its turn.
   'app-settings.ts': ['jim/activity.ts'],
   'timetable.ts': ['poll', 'scheduler.ts'],
   // What the status page shows of a snapshot: the page itself knows neither ledger nor JIM.
-  'page-view.ts': ['ledger', 'jim/activity.ts'],
+  'page-from-parts.ts': ['ledger', 'jim/activity.ts'],
   // check-config judges the web configuration file too; the Activities commands ask JIM by themselves.
   cli: ['config', 'jim', 'http.ts', 'request-error.ts', 'web/web-config.ts', 'alertmanager'],
   poll: ['jim', 'ledger', 'metrics', 'alertmanager', 'request-error.ts'],

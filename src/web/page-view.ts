@@ -1,5 +1,5 @@
 /**
- * What the status page shows, as values. The app builds them (`src/page-view.ts`), `page.ts` turns them into HTML.
+ * What the status page shows, as values. The app builds them (`src/page-from-parts.ts`), `page.ts` turns them into HTML.
  * Names are those of systems, run profiles and schedules; nothing else that people wrote may enter.
  */
 
