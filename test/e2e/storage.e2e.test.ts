@@ -5,8 +5,11 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  readdirSync,
   rmSync,
   rmdirSync,
+  statSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -127,6 +130,9 @@ function canMount(): boolean {
   }
 }
 
+/** The ledger of so many runs is longer than a page of the file system. */
+const MORE_THAN_A_PAGE = 90;
+
 describe.skipIf(!canMount())('a small disk of its own', () => {
   beforeEach(() => {
     mkdirSync(scene.data);
@@ -138,23 +144,29 @@ describe.skipIf(!canMount())('a small disk of its own', () => {
   });
 
   test(
-    'that is full stops counting until there is room, and then nothing is missing',
+    'that fills up stops counting until there is room: nothing is half-written, and then nothing is missing',
     { timeout: 120_000 },
     async () => {
       const exporter = scene.start();
       await eventually(exporter, (metrics) => metrics.includes('\njim_up 1'));
       const filler = join(scene.data, 'filler');
       expect(() => writeFileSync(filler, Buffer.alloc(1_000_000))).toThrow(/ENOSPC/);
-      scene.finishRuns(3);
+      // A page is left: it takes a part of what is written, and then refuses the rest.
+      truncateSync(filler, statSync(filler).size - 4_096);
+      scene.finishRuns(MORE_THAN_A_PAGE);
       const full = await eventually(exporter, (text) => STORAGE_FAILURE.test(text));
       expect(full).toMatch(STORAGE_FAILURE);
       expect(runsShown(full)).toBe(0);
       expect(exporter.stderr()).toMatch(/nothing was counted: ENOSPC/);
+      const kept = decodeLedger(readFileSync(scene.stateFile, 'utf8'), scene.stateFile);
+      expect(kept.counted.size).toBe(0);
+      expect(readdirSync(scene.data).toSorted()).toEqual(['filler', 'ledger.lock', 'ledger.state']);
       exporter.kill('SIGKILL');
       await exporter.ended;
       rmSync(filler);
       const again = scene.start();
-      expect(runsShown(await eventually(again, (text) => runsShown(text) >= 3))).toBe(3);
+      const healed = await eventually(again, (text) => runsShown(text) >= MORE_THAN_A_PAGE);
+      expect(runsShown(healed)).toBe(MORE_THAN_A_PAGE);
     },
   );
 
