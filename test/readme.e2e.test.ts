@@ -21,9 +21,9 @@ const COPIED = [
   'Dockerfile',
   '.npmrc',
   'package-lock.json',
-
   'package.json',
   'tsconfig.json',
+  '.rolldown.config.js',
   'README.md',
   'src',
   'test',
