@@ -20,7 +20,8 @@ import { createSimulator } from '../../src/demo/simulator.ts';
 import { DEMO_API_KEY } from '../../src/demo/world.ts';
 import { RUN } from '../poll/rows.ts';
 import { PROGRAM_VERSIONS, findProgram, lacksProgram } from '../programs.ts';
-import { RealAlertmanager, freePort, plainConfig, startReceiver, until } from './real.ts';
+import { freePort } from '../free-port.ts';
+import { RealAlertmanager, plainConfig, startReceiver, until } from './real.ts';
 import type { Receiver } from './real.ts';
 import { MINUTE } from './world.ts';
 

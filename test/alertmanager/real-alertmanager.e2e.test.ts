@@ -16,12 +16,12 @@ import type { Clock } from '../../src/http.ts';
 import type { Ledger, RunLabels } from '../../src/ledger/ledger.ts';
 import { emptyLedger } from '../../src/ledger/ledger.ts';
 import { PROGRAM_VERSIONS, findProgram, lacksProgram } from '../programs.ts';
+import { freePort } from '../free-port.ts';
 import type { Receiver } from './real.ts';
 import {
   PEER_TIMEOUT_MS,
   RealAlertmanager,
   exampleConfig,
-  freePort,
   plainConfig,
   startReceiver,
   until,

@@ -4,10 +4,10 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from '../free-port.ts';
 
 /** What one webhook call told: the body of Alertmanager's webhook, version 4. */
 export interface Notification {
@@ -173,16 +173,6 @@ export function exampleConfig(receiverUrl: string): string {
     .replaceAll('http://127.0.0.1:9', receiverUrl)
     .replace('group_wait: 30s', 'group_wait: 500ms')
     .replace('group_interval: 5m', 'group_interval: 1s');
-}
-
-export function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createTcpServer();
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
 }
 
 /** Asks every 50 ms until it is so; throws with `what` after `timeoutMs`. A question that throws is a no. */

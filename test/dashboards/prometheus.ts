@@ -1,10 +1,10 @@
 /** A real Prometheus for a test: fed by remote write, evaluating our rules, asked over its API. */
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { freePort } from '../free-port.ts';
 import type { Night } from './night.ts';
 import type { RecordedSeries } from './remote-write.ts';
 import { REMOTE_WRITE_HEADERS, encodeWriteRequest } from './remote-write.ts';
@@ -195,14 +195,4 @@ async function isReady(url: string): Promise<boolean> {
   } catch {
     return false;
   }
-}
-
-/** Free a moment ago, which must do: Prometheus cannot tell which port it chose for 0. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port is free');
-  return address.port;
 }

@@ -14,14 +14,9 @@ import type { SimulatorServer } from '../../src/demo/server.ts';
 import { startSimulatorServer } from '../../src/demo/server.ts';
 import { createSimulator } from '../../src/demo/simulator.ts';
 import { DEMO_API_KEY, World } from '../../src/demo/world.ts';
+import { freePort } from '../free-port.ts';
 import type { Receiver } from '../alertmanager/real.ts';
-import {
-  RealAlertmanager,
-  exampleConfig,
-  freePort,
-  startReceiver,
-  until,
-} from '../alertmanager/real.ts';
+import { RealAlertmanager, exampleConfig, startReceiver, until } from '../alertmanager/real.ts';
 import { RULES_TEXT } from '../alerts/rules-file.ts';
 import type { ExporterProcess } from '../exporter-process.ts';
 import { startExporter } from '../exporter-process.ts';

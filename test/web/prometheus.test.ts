@@ -2,12 +2,12 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { hashSync } from '@node-rs/bcrypt';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { freePort } from '../free-port.ts';
 import { startServer } from '../../src/web/server.ts';
 import type { RunningServer } from '../../src/web/server.ts';
 import type { Fetch } from '../../src/web/routes.ts';
@@ -181,14 +181,4 @@ async function allScraped(url: string): Promise<void> {
     if (Date.now() > deadline) throw new Error('Prometheus did not scrape all targets in time');
     await wait(100);
   }
-}
-
-/** Free a moment ago, which must do: Prometheus cannot tell which port it chose for 0. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port is free');
-  return address.port;
 }
