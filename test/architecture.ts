@@ -60,7 +60,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
 /** Each library enters at one place, so that replacing it changes one place. */
 const LIBRARY_PLACES: Readonly<Record<string, RegExp>> = {
-  '@hono/node-server': /^src\/(web|demo)\//,
+  '@hono/node-server': /^src\/web\//,
   '@node-rs/bcrypt': /^src\/web\//,
   commander: /^src\/cli\/arguments\.ts$/,
   'csv-stringify': /^src\/cli\/list\.ts$/,
