@@ -35,7 +35,7 @@ export interface Story {
   readonly gone?: readonly [from: number, to: number];
 }
 
-/** What was scraped, by series: a value for each step, `_` where there was none. */
+/** What was scraped, by series as the exposition writes it: a value for each step, `_` where there was none. */
 export type Recording = ReadonlyMap<string, readonly string[]>;
 
 export async function play(story: Story): Promise<Recording> {
@@ -107,41 +107,69 @@ async function collect(
 }
 
 /** What the rules name; the other series would only cost time. */
-export const NAMED: ReadonlySet<string> = new Set(RULES_TEXT.match(/\bjim_[a-z_]+/g));
-export const SAMPLE_LINE = /^([a-z]\w*)(\{.*\})? (\S+)$/;
-/** As the scrape job of the examples has it. */
-const TARGET = 'job="jim-exporter",instance="exporter:10190"';
+const NAMED: ReadonlySet<string> = new Set(RULES_TEXT.match(/\bjim_[a-z_]+/g));
+
+/**
+ * The samples of an exposition that the rules name. A place of their own for each series, as `newSeries` makes it:
+ * most series come again in each scrape, millions of times, and are looked at once.
+ */
+export function createReader<Place>(
+  newSeries: (series: string) => Place,
+): (exposition: string, take: (place: Place, value: string) => void) => void {
+  const places = new Map<string, Place | null>();
+  return (exposition, take) => {
+    let end = 0;
+    for (let from = 0; from < exposition.length; from = end + 1) {
+      const found = exposition.indexOf('\n', from);
+      end = found === -1 ? exposition.length : found;
+      if (exposition.startsWith('#', from)) continue;
+      // No value holds a space, and no line a timestamp.
+      const space = exposition.lastIndexOf(' ', end);
+      const series = exposition.slice(from, space);
+      let place = places.get(series);
+      if (place === undefined) {
+        place = NAMED.has(series.replace(/\{.*$/s, '')) ? newSeries(series) : null;
+        places.set(series, place);
+      }
+      if (place !== null) take(place, exposition.slice(space + 1, end));
+    }
+  };
+}
 
 interface Recorder extends Scraper {
   recording(): Recording;
 }
 
+interface RecordedValues {
+  /** What to take from a value: promtool's time begins at 0, and so must the moments that metrics tell. */
+  readonly zero: number;
+  readonly values: string[];
+}
+
 function createRecorder(startMs: number): Recorder {
-  const series = new Map<string, string[]>();
-  const add = (index: number, name: string, labels: string, value: string): void => {
-    const key = `${name}{${labels === '' ? '' : `${labels},`}${TARGET}}`;
-    const values = series.get(key) ?? [];
-    fill(values, index);
-    values.push(value);
-    series.set(key, values);
+  const recording = new Map<string, string[]>();
+  const newSeries = (series: string): RecordedValues => {
+    const values: string[] = [];
+    recording.set(series, values);
+    const isMoment = series.replace(/\{.*$/s, '').endsWith('_timestamp_seconds');
+    return { zero: isMoment ? startMs / 1_000 : 0, values };
   };
+  const read = createReader(newSeries);
+  const up = newSeries('up');
   let scrapes = 0;
   return {
     scraped(index, exposition) {
       scrapes = index + 1;
-      add(index, 'up', '', exposition === null ? '0' : '1');
-      for (const line of (exposition ?? '').split('\n')) {
-        const [, name = '', labels = '', value = ''] = SAMPLE_LINE.exec(line) ?? [];
-        if (!NAMED.has(name)) continue;
-        // promtool's time begins at 0, and so must the moments that metrics tell.
-        const isMoment = name.endsWith('_timestamp_seconds');
-        const shown = isMoment ? String(Number(value) - startMs / 1_000) : value;
-        add(index, name, labels.slice(1, -1), shown);
-      }
+      const add = ({ zero, values }: RecordedValues, value: string): void => {
+        fill(values, index);
+        values.push(zero === 0 ? value : String(Number(value) - zero));
+      };
+      add(up, exposition === null ? '0' : '1');
+      read(exposition ?? '', add);
     },
     recording() {
-      for (const values of series.values()) fill(values, scrapes);
-      return series;
+      for (const values of recording.values()) fill(values, scrapes);
+      return recording;
     },
   };
 }

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { z } from 'zod';
 import { GROUPS, RULES_TEXT } from '../alerts/rules-file.ts';
+import { THRIFTY_GO } from '../programs.ts';
 import type { Recording } from './chain.ts';
 import { STEP_MINUTES } from './chain.ts';
 
@@ -15,12 +16,24 @@ export type Firing = ReadonlyMap<number, readonly Labels[]>;
 
 const FIRING = 'ALERTS{alertstate="firing",alertname!="JimWatchdog"}';
 
-/** Asks promtool at each step what fires, by claiming that nothing does: it then says what it got. */
+/** A story that was played. */
+export interface Played {
+  readonly recording: Recording;
+  readonly minutes: number;
+  readonly step?: number;
+}
+
+/**
+ * Asks promtool at each step what fires, by claiming that nothing does: it then says what it got. Each story is a
+ * target of its own beside the others in one Prometheus: the rules keep targets apart, and most of the time goes
+ * into the rules, however many targets they look at. All have the same step.
+ */
 export async function firingAfter(
   promtool: string,
-  recording: Recording,
-  { minutes, step = STEP_MINUTES }: { readonly minutes: number; readonly step?: number },
-): Promise<Firing> {
+  stories: readonly Played[],
+): Promise<readonly Firing[]> {
+  const step = stepOf(stories);
+  const minutes = Math.max(...stories.map((story) => story.minutes));
   const folder = mkdtempSync(join(tmpdir(), 'jim-incident-'));
   try {
     const file = join(folder, 'incident.yaml');
@@ -29,10 +42,12 @@ export async function firingAfter(
     const interval = `${step}m`;
     const test = {
       interval,
-      input_series: [...recording].map(([series, values]) => ({
-        series,
-        values: runLengths(values),
-      })),
+      input_series: stories.flatMap(({ recording }, story) =>
+        [...recording].map(([series, values]) => ({
+          series: ofTarget(series, story),
+          values: runLengths(values),
+        })),
+      ),
       promql_expr_test: times.map((minute) => ({
         expr: FIRING,
         eval_time: `${minute}m`,
@@ -49,10 +64,38 @@ export async function firingAfter(
         tests: [test],
       }),
     );
-    return firingAsTold(await told(promtool, ['test', 'rules', file]));
+    const firing = firingAsTold(await runPromtool(promtool, ['test', 'rules', file]));
+    return stories.map((story, index) => ofStory(firing, story, index));
   } finally {
     rmSync(folder, { recursive: true });
   }
+}
+
+function stepOf(stories: readonly Played[]): number {
+  const [step = STEP_MINUTES, ...others] = new Set(
+    stories.map((story) => story.step ?? STEP_MINUTES),
+  );
+  if (others.length > 0) throw new Error('stories of different steps cannot be judged together');
+  return step;
+}
+
+/** As the scrape job of the examples has it. */
+function ofTarget(series: string, story: number): string {
+  const target = `job="jim-exporter",instance="${instanceOf(story)}"`;
+  return series.endsWith('}') ? `${series.slice(0, -1)},${target}}` : `${series}{${target}}`;
+}
+
+function instanceOf(story: number): string {
+  return `exporter-${story}:10190`;
+}
+
+/** What fires of one story until its end; another one may go on. */
+function ofStory(firing: Firing, { minutes }: Played, story: number): Firing {
+  const its = [...firing].map(([minute, alerts]) => {
+    const mine = alerts.filter(({ instance }) => instance === instanceOf(story));
+    return [minute, mine] as const;
+  });
+  return new Map(its.filter(([minute, alerts]) => minute < minutes && alerts.length > 0));
 }
 
 /**
@@ -83,9 +126,10 @@ function runLengths(values: readonly string[]): string {
   return runs.join(' ');
 }
 
-function told(program: string, args: readonly string[]): Promise<string> {
+function runPromtool(program: string, args: readonly string[]): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const env = { ...process.env, ...THRIFTY_GO };
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env });
     let text = '';
     const hear = (chunk: string): void => {
       text += chunk;
@@ -108,6 +152,8 @@ function firingAsTold(text: string): Firing {
     }
     if (minute !== null && line.includes('got: {')) firing.set(minute, labelSetsIn(line));
   }
+  const strangers = [...firing.values()].flat().filter(({ instance }) => instance === undefined);
+  if (strangers.length > 0) throw new Error(`of no story: ${JSON.stringify(strangers)}`);
   const isJudged = firing.size > 0 ? text.includes('FAILED') : text.includes('SUCCESS');
   if (!isJudged || /unexpected|parse error|unable|\berr: /i.test(text))
     throw new Error(`promtool did not judge: ${text.slice(0, 2_000)}`);

@@ -27,7 +27,7 @@ import { labelsOf } from '../dashboards/night.ts';
 import { startPrometheus } from '../dashboards/prometheus.ts';
 import { STALE, encodeWriteRequest } from '../dashboards/remote-write.ts';
 import type { Scraper, Story } from './chain.ts';
-import { MINUTE_MS, NAMED, SAMPLE_LINE, playInto, utc } from './chain.ts';
+import { MINUTE_MS, createReader, playInto, utc } from './chain.ts';
 import { firesAt, rangeAlerts } from './range-rules.ts';
 import { addSchedule } from './stories.ts';
 
@@ -141,21 +141,19 @@ async function playMonth(): Promise<Played> {
 function createMonthScraper(): Scraper & { played(): Played } {
   const steps = MONTH.minutes / STEP_MINUTES;
   const valuesBySeries = new Map<string, Float64Array>();
-  const add = (series: string, index: number, value: number): void => {
-    let values = valuesBySeries.get(series);
-    if (values === undefined) {
-      values = new Float64Array(steps).fill(Number.NaN);
-      valuesBySeries.set(series, values);
-    }
-    values[index] = value;
+  const newSeries = (series: string): Float64Array => {
+    const values = new Float64Array(steps).fill(Number.NaN);
+    valuesBySeries.set(series, values);
+    return values;
   };
+  const read = createReader(newSeries);
+  const up = newSeries('up');
   return {
     scraped(index, exposition) {
-      add('up', index, exposition === null ? 0 : 1);
-      for (const line of (exposition ?? '').split('\n')) {
-        const [, name = '', labels = '', value = ''] = SAMPLE_LINE.exec(line) ?? [];
-        if (NAMED.has(name)) add(`${name}${labels}`, index, Number(value));
-      }
+      up[index] = exposition === null ? 0 : 1;
+      read(exposition ?? '', (values, value) => {
+        values[index] = Number(value);
+      });
     },
     played() {
       const series = [...valuesBySeries].map(([name, values]) => [name, pointsOf(values)] as const);
