@@ -70,8 +70,16 @@ const UNIT_TESTS = z.object({
 export const UNIT_TEST_FILES = readdirSync(TESTS_FOLDER)
   .filter((name) => name.endsWith('.test.yaml'))
   .toSorted()
-  .map((name) => ({
-    name,
-    path: join(TESTS_FOLDER, name),
-    ...UNIT_TESTS.parse(parse(readFileSync(join(TESTS_FOLDER, name), 'utf8'))),
-  }));
+  .map((name) => {
+    const path = join(TESTS_FOLDER, name);
+    const yaml = readFileSync(path, 'utf8');
+    return { name, path, yaml, ...UNIT_TESTS.parse(parse(yaml)) };
+  });
+
+/** The rules with other steps in their subqueries, which look back over hours or days in steps of 10 minutes. */
+export function withSubquerySteps(text: string, stepOf: (step: string) => string): string {
+  return text.replaceAll(
+    /(\[\d+[hd]):(10m)\]/g,
+    (_, window: string, step: string) => `${window}:${stepOf(step)}]`,
+  );
+}
