@@ -3,11 +3,11 @@ import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual, promisify } from 'node:util';
-import { describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { RealAlertmanager, until } from '../alertmanager/real.ts';
-import { PROGRAM_VERSIONS, requireProgram } from '../programs.ts';
+import { PROGRAM_VERSIONS, findProgram, lacksProgram, requireProgram } from '../programs.ts';
 import { ALERTS, ALERTS_FOLDER } from './rules-file.ts';
 
 const run = promisify(execFile);
@@ -21,6 +21,31 @@ const RECEIVERS: Readonly<Record<string, string>> = {
   info: 'nobody',
 };
 
+/** Every alert of the rules, as a Prometheus with no name for the JIM sends it. */
+const ROUTED = ALERTS.map(({ alert, labels: { severity } }) => ({
+  alert,
+  severity,
+  receiver: alert === 'JimWatchdog' ? 'dead-mans-switch' : (RECEIVERS[severity] ?? ''),
+}));
+/** The same where the bridge tells of the JIM. */
+const ROUTED_BESIDE_BRIDGE = [
+  { alert: BRIDGE_ALERT, severity: 'critical', receiver: 'pager' },
+  { alert: BRIDGE_ALERT, severity: 'warning', receiver: 'tickets' },
+  { alert: 'JimRunFailed', severity: 'critical', receiver: 'nobody' },
+  { alert: 'JimRunEndedWithErrors', severity: 'warning', receiver: 'nobody' },
+  { alert: 'JimRunFailsRepeatedly', severity: 'critical', receiver: 'pager' },
+  { alert: 'JimBridgeNotDelivering', severity: 'critical', receiver: 'pager' },
+];
+type Routed = (typeof ROUTED)[number];
+type Labels = Readonly<Record<string, string>>;
+
+function alone({ alert, severity }: Routed): Labels {
+  return { alertname: alert, severity, instance: 'routed:10190' };
+}
+function besideBridge({ alert, severity }: Routed): Labels {
+  return { alertname: alert, severity, jim: 'routed.example.com' };
+}
+
 describe.each(PROGRAM_VERSIONS)('amtool of Prometheus %d', (version) => {
   test('finds the example valid', async ({ skip }) => {
     const amtool = requireProgram({ skip }, 'amtool', version);
@@ -28,51 +53,21 @@ describe.each(PROGRAM_VERSIONS)('amtool of Prometheus %d', (version) => {
     expect(stdout).toContain('SUCCESS');
   });
 
-  test.for(
-    ALERTS.map(({ alert, labels: { severity } }) => ({
-      alert,
-      severity,
-      receiver: alert === 'JimWatchdog' ? 'dead-mans-switch' : (RECEIVERS[severity] ?? ''),
-    })),
-  )('routes $alert, $severity, to $receiver', ({ alert, severity, receiver }, { skip }) =>
-    expectRoute({ skip }, version, receiver, { alertname: alert, severity, instance: 'jim:10190' }),
-  );
-
   test.for([
-    { alert: BRIDGE_ALERT, severity: 'critical', receiver: 'pager' },
-    { alert: BRIDGE_ALERT, severity: 'warning', receiver: 'tickets' },
-    { alert: 'JimRunFailed', severity: 'critical', receiver: 'nobody' },
-    { alert: 'JimRunEndedWithErrors', severity: 'warning', receiver: 'nobody' },
-    { alert: 'JimRunFailsRepeatedly', severity: 'critical', receiver: 'pager' },
-    { alert: 'JimBridgeNotDelivering', severity: 'critical', receiver: 'pager' },
-  ])(
-    'routes $alert, $severity, where the bridge tells of the JIM, to $receiver',
-    ({ alert, severity, receiver }, { skip }) =>
-      expectRoute({ skip }, version, receiver, {
-        alertname: alert,
-        severity,
-        jim: 'jim.example.com',
-      }),
-  );
+    besideBridge({ alert: BRIDGE_ALERT, severity: 'critical', receiver: '' }),
+    alone({ alert: 'JimWatchdog', severity: 'info', receiver: '' }),
+  ])('routes $alertname as an Alertmanager does', async (labels, { skip }) => {
+    const amtool = requireProgram({ skip }, 'amtool', version);
+    const { stdout } = await run(amtool, [
+      'config',
+      'routes',
+      'test',
+      `--config.file=${PATH}`,
+      ...Object.entries(labels).map(([name, value]) => `${name}=${value}`),
+    ]);
+    expect(stdout.trim()).toBe(labels['jim'] === undefined ? 'dead-mans-switch' : 'pager');
+  });
 });
-
-async function expectRoute(
-  context: Parameters<typeof requireProgram>[0],
-  version: (typeof PROGRAM_VERSIONS)[number],
-  receiver: string,
-  labels: Readonly<Record<string, string>>,
-): Promise<void> {
-  const amtool = requireProgram(context, 'amtool', version);
-  const { stdout } = await run(amtool, [
-    'config',
-    'routes',
-    'test',
-    `--config.file=${PATH}`,
-    `--verify.receivers=${receiver}`,
-    ...Object.entries(labels).map(([name, value]) => `${name}=${value}`),
-  ]);
-  expect(stdout.trim()).toBe(receiver);
-}
 
 describe('the inhibitions', () => {
   const { inhibit_rules: rules } = z
@@ -131,127 +126,170 @@ const HR_IMPORT = {
   run_type: 'FullImport',
 };
 
-describe.each(PROGRAM_VERSIONS)('a real Alertmanager of Prometheus %d', (version) => {
-  test.for([
-    {
-      story: 'an outage of JIM silences its runs, not those of another JIM',
-      alerts: [
-        { alertname: 'JimUnreachable', severity: 'critical', ...TARGET },
-        { alertname: 'JimRunFailed', severity: 'critical', ...TARGET, ...HR_IMPORT },
-        {
-          alertname: 'JimScheduledRunMissed',
-          severity: 'critical',
-          ...TARGET,
-          schedule: 'Nightly',
-        },
-        { alertname: 'JimClocksApart', severity: 'warning', ...TARGET },
-        {
-          alertname: 'JimRunFailed',
-          severity: 'critical',
-          job: 'jim-exporter',
-          instance: 'other:10190',
-          ...HR_IMPORT,
-        },
-      ],
-      silent: [1, 2],
-    },
-    {
-      story: 'the bridge’s alert replaces the rule’s where both name the JIM',
-      alerts: [
-        {
-          alertname: BRIDGE_ALERT,
-          severity: 'critical',
-          jim: 'jim.example.com',
-          source: 'jim-exporter',
-          ...HR_IMPORT,
-        },
-        {
-          alertname: 'JimRunFailed',
-          severity: 'critical',
-          ...TARGET,
-          jim: 'jim.example.com',
-          ...HR_IMPORT,
-        },
-        {
-          alertname: 'JimRunFailed',
-          severity: 'critical',
-          ...TARGET,
-          jim: 'other.example.com',
-          ...HR_IMPORT,
-        },
-        { alertname: 'JimRunFailed', severity: 'critical', ...TARGET, ...HR_IMPORT },
-      ],
-      silent: [1],
-    },
-    {
-      story: 'repeated failures replace the single one of the same run profile',
-      alerts: [
-        { alertname: 'JimRunFailsRepeatedly', severity: 'critical', ...TARGET, ...HR_IMPORT },
-        { alertname: 'JimRunFailed', severity: 'critical', ...TARGET, ...HR_IMPORT },
-        {
-          alertname: 'JimRunFailed',
-          severity: 'critical',
-          ...TARGET,
-          ...HR_IMPORT,
-          run_profile: 'Delta Import',
-        },
-      ],
-      silent: [1],
-    },
-    {
-      story: 'a failed import explains the green synchronisation of nothing',
-      alerts: [
-        { alertname: 'JimRunFailed', severity: 'critical', ...TARGET, ...HR_IMPORT },
-        {
-          alertname: 'JimSynchronisationFedByNothing',
-          severity: 'warning',
-          ...TARGET,
-          connected_system: 'HR System',
-          run_profile: 'Delta Sync',
-          run_type: 'DeltaSynchronisation',
-        },
-        {
-          alertname: 'JimSynchronisationFedByNothing',
-          severity: 'warning',
-          ...TARGET,
-          connected_system: 'Badge',
-          run_profile: 'Delta Sync',
-          run_type: 'DeltaSynchronisation',
-        },
-      ],
-      silent: [1],
-    },
-  ])('$story', { timeout: 60_000 }, async ({ alerts, silent }, { skip, onTestFinished }) => {
-    const program = requireProgram({ skip }, 'prometheus-alertmanager', version);
-    // Its receivers lead nowhere (the discard port of this host); this test asks only what it would send.
-    const alertmanager = await RealAlertmanager.create(program, TEXT);
-    onTestFinished(() => alertmanager.dispose());
-    await alertmanager.start();
-    await post(alertmanager.url, alerts);
-    let seen: readonly Shown[] = [];
-    await until(
-      () => `${JSON.stringify(seen, null, 1)} are as expected`,
-      async () => {
-        seen = await shown(alertmanager.url);
-        return (
-          seen.length === alerts.length &&
-          alerts.every((labels, index) => isInhibited(seen, labels) === silent.includes(index))
-        );
+const STORIES = [
+  {
+    story: 'an outage of JIM silences its runs, not those of another JIM',
+    alerts: [
+      { alertname: 'JimUnreachable', severity: 'critical', ...TARGET },
+      { alertname: 'JimRunFailed', severity: 'critical', ...TARGET, ...HR_IMPORT },
+      {
+        alertname: 'JimScheduledRunMissed',
+        severity: 'critical',
+        ...TARGET,
+        schedule: 'Nightly',
       },
+      { alertname: 'JimClocksApart', severity: 'warning', ...TARGET },
+      {
+        alertname: 'JimRunFailed',
+        severity: 'critical',
+        job: 'jim-exporter',
+        instance: 'other:10190',
+        ...HR_IMPORT,
+      },
+    ],
+    silent: [1, 2],
+  },
+  {
+    story: 'the bridge’s alert replaces the rule’s where both name the JIM',
+    alerts: [
+      {
+        alertname: BRIDGE_ALERT,
+        severity: 'critical',
+        jim: 'jim.example.com',
+        source: 'jim-exporter',
+        ...HR_IMPORT,
+      },
+      {
+        alertname: 'JimRunFailed',
+        severity: 'critical',
+        ...TARGET,
+        jim: 'jim.example.com',
+        ...HR_IMPORT,
+      },
+      {
+        alertname: 'JimRunFailed',
+        severity: 'critical',
+        ...TARGET,
+        jim: 'other.example.com',
+        ...HR_IMPORT,
+      },
+      { alertname: 'JimRunFailed', severity: 'critical', ...TARGET, ...HR_IMPORT },
+    ],
+    silent: [1],
+  },
+  {
+    story: 'repeated failures replace the single one of the same run profile',
+    alerts: [
+      { alertname: 'JimRunFailsRepeatedly', severity: 'critical', ...TARGET, ...HR_IMPORT },
+      { alertname: 'JimRunFailed', severity: 'critical', ...TARGET, ...HR_IMPORT },
+      {
+        alertname: 'JimRunFailed',
+        severity: 'critical',
+        ...TARGET,
+        ...HR_IMPORT,
+        run_profile: 'Delta Import',
+      },
+    ],
+    silent: [1],
+  },
+  {
+    story: 'a failed import explains the green synchronisation of nothing',
+    alerts: [
+      { alertname: 'JimRunFailed', severity: 'critical', ...TARGET, ...HR_IMPORT },
+      {
+        alertname: 'JimSynchronisationFedByNothing',
+        severity: 'warning',
+        ...TARGET,
+        connected_system: 'HR System',
+        run_profile: 'Delta Sync',
+        run_type: 'DeltaSynchronisation',
+      },
+      {
+        alertname: 'JimSynchronisationFedByNothing',
+        severity: 'warning',
+        ...TARGET,
+        connected_system: 'Badge',
+        run_profile: 'Delta Sync',
+        run_type: 'DeltaSynchronisation',
+      },
+    ],
+    silent: [1],
+  },
+];
+
+/** A story's JIMs are its own: all stories are told to one Alertmanager. */
+function apart(story: number, labels: Labels): Labels {
+  return Object.fromEntries(
+    Object.entries(labels).map(([name, value]) => {
+      const isOfOneJim = name === 'instance' || name === 'jim';
+      return [name, isOfOneJim ? `${story}-${value}` : value];
+    }),
+  );
+}
+
+describe.each(PROGRAM_VERSIONS)('a real Alertmanager of Prometheus %d', (version) => {
+  describe.skipIf(lacksProgram('prometheus-alertmanager', version))('is told of alerts', () => {
+    let alertmanager: RealAlertmanager;
+    const routed = [...ROUTED.map(alone), ...ROUTED_BESIDE_BRIDGE.map(besideBridge)];
+
+    beforeAll(async () => {
+      const program = findProgram('prometheus-alertmanager', version) ?? '';
+      // Its receivers lead nowhere (the discard port of this host); these tests ask only what it would send.
+      alertmanager = await RealAlertmanager.create(program, TEXT);
+      await alertmanager.start();
+      await post(alertmanager.url, routed);
+      await until('it shows what is to be routed', async () =>
+        isAllShown(await shown(alertmanager.url), routed),
+      );
+    });
+    afterAll(() => alertmanager.dispose());
+
+    async function expectReceiver(labels: Labels, receiver: string): Promise<void> {
+      const alert = found(await shown(alertmanager.url), labels);
+      expect(alert?.receivers.map(({ name }) => name)).toEqual([receiver]);
+    }
+
+    test.for(ROUTED)('routes $alert, $severity, to $receiver', (alert) =>
+      expectReceiver(alone(alert), alert.receiver),
     );
-    expect(seen).toHaveLength(alerts.length);
+
+    test.for(ROUTED_BESIDE_BRIDGE)(
+      'routes $alert, $severity, where the bridge tells of the JIM, to $receiver',
+      (alert) => expectReceiver(besideBridge(alert), alert.receiver),
+    );
+
+    test.for(STORIES)('$story', { timeout: 60_000 }, async ({ story, alerts, silent }) => {
+      const mine = alerts.map((labels) =>
+        apart(
+          STORIES.findIndex((one) => one.story === story),
+          labels,
+        ),
+      );
+      await post(alertmanager.url, mine);
+      let seen: readonly Shown[] = [];
+      await until(
+        () => `${JSON.stringify(seen, null, 1)} are as expected`,
+        async () => {
+          seen = await shown(alertmanager.url);
+          return mine.every(
+            (labels, index) => isInhibited(seen, labels) === silent.includes(index),
+          );
+        },
+      );
+      expect(mine.filter((labels) => isInhibited(seen, labels) === true)).toEqual(
+        mine.filter((_, index) => silent.includes(index)),
+      );
+    });
   });
 });
 
 interface Shown {
   readonly labels: Readonly<Record<string, string>>;
   readonly status: { readonly inhibitedBy: readonly string[] };
+  readonly receivers: readonly { readonly name: string }[];
 }
 
-async function post(
-  url: string,
-  alerts: readonly Readonly<Record<string, string>>[],
-): Promise<void> {
+async function post(url: string, alerts: readonly Labels[]): Promise<void> {
   const answer = await fetch(`${url}/api/v2/alerts`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
@@ -267,18 +305,23 @@ async function shown(url: string): Promise<readonly Shown[]> {
       z.object({
         labels: z.record(z.string(), z.string()),
         status: z.object({ inhibitedBy: z.array(z.string()) }),
+        receivers: z.array(z.object({ name: z.string() })),
       }),
     )
     .parse(await answer.json());
 }
 
+function found(all: readonly Shown[], labels: Labels): Shown | undefined {
+  return all.find((alert) => isDeepStrictEqual(alert.labels, labels));
+}
+function isAllShown(all: readonly Shown[], alerts: readonly Labels[]): boolean {
+  return alerts.every((labels) => found(all, labels) !== undefined);
+}
+
 /** Undefined where the alert is not shown at all. */
-function isInhibited(
-  all: readonly Shown[],
-  labels: Readonly<Record<string, string>>,
-): boolean | undefined {
-  const found = all.find((alert) => isDeepStrictEqual(alert.labels, labels));
-  return found === undefined ? undefined : found.status.inhibitedBy.length > 0;
+function isInhibited(all: readonly Shown[], labels: Labels): boolean | undefined {
+  const alert = found(all, labels);
+  return alert === undefined ? undefined : alert.status.inhibitedBy.length > 0;
 }
 
 /** `alertname =~ "A|B"` → `A|B`; `alertname = A` → `A`. */
