@@ -7,9 +7,9 @@ import type { Company } from '../../src/demo/company.ts';
 import { createCompany } from '../../src/demo/company.ts';
 import type { DialectName } from '../../src/demo/dialects.ts';
 import type { PollSettings } from '../../src/poll/turn.ts';
-import { RULES_TEXT } from '../alerts/rules-file.ts';
 import type { Rig } from '../poll/rig.ts';
 import { createRig } from '../poll/rig.ts';
+import { isLookedAt } from './looked-at.ts';
 
 export const MINUTE_MS = 60_000;
 
@@ -117,11 +117,8 @@ async function collect(
   }
 }
 
-/** What the rules name; the other series would only cost time. */
-const NAMED: ReadonlySet<string> = new Set(RULES_TEXT.match(/\bjim_[a-z_]+/g));
-
 /**
- * The samples of an exposition that the rules name. A place of their own for each series, as `newSeries` makes it:
+ * The samples of an exposition that the rules look at. A place of their own for each series, as `newSeries` makes it:
  * most series come again in each scrape, millions of times, and are looked at once.
  */
 export function createReader<Place>(
@@ -139,7 +136,7 @@ export function createReader<Place>(
       const series = exposition.slice(from, space);
       let place = places.get(series);
       if (place === undefined) {
-        place = NAMED.has(series.replace(/\{.*$/s, '')) ? newSeries(series) : null;
+        place = isLookedAt(series) ? newSeries(series) : null;
         places.set(series, place);
       }
       if (place !== null) take(place, exposition.slice(space + 1, end));

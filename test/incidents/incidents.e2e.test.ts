@@ -26,10 +26,11 @@ const ROUNDS: readonly (readonly Incident[])[] = [
   ...new Set(INCIDENTS.map(({ step = STEP_MINUTES }) => step)),
 ].flatMap((step) => inRounds(INCIDENTS.filter((one) => (one.step ?? STEP_MINUTES) === step)));
 
+/** Those of about the same length: the rules are evaluated until the longest of a round has ended. */
 function inRounds(incidents: readonly Incident[]): readonly (readonly Incident[])[] {
-  const count = Math.ceil(incidents.length / MAX_TOGETHER);
-  return Array.from({ length: count }, (_, round) =>
-    incidents.filter((_incident, index) => index % count === round),
+  const byLength = incidents.toSorted((a, b) => a.minutes - b.minutes);
+  return Array.from({ length: Math.ceil(incidents.length / MAX_TOGETHER) }, (_, round) =>
+    byLength.slice(round * MAX_TOGETHER, (round + 1) * MAX_TOGETHER),
   );
 }
 
