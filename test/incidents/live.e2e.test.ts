@@ -314,57 +314,65 @@ describe.skipIf(versions.length === 0)('alive, from JIM to the pager', () => {
     expect(QUICK_RULES).toContain('[20160s:10s]');
   });
 
-  test(
-    'an alert arrives, is silenced by the outage that explains it, and clears',
-    { timeout: 4 * PATIENCE_MS },
-    async () => {
-      jim.end('FailedWithError');
-      bridged.end('FailedWithError');
-      await everybody((one) => one.hearsTheWatchdog());
-      await everybody((one) => one.hears('/pager', 'JimRunFailed', jim.target, 'firing'));
+  // Each waits for its own JIM and exporter, most of the time.
+  describe.concurrent('at once:', () => {
+    test(
+      'an alert arrives, is silenced by the outage that explains it, and clears',
+      { timeout: 4 * PATIENCE_MS },
+      async () => {
+        jim.end('FailedWithError');
+        await everybody((one) => one.hearsTheWatchdog());
+        await everybody((one) => one.hears('/pager', 'JimRunFailed', jim.target, 'firing'));
 
-      jim.world.listening = false;
-      bridged.configure('nonsense: true\n');
-      expect(await bridged.reload()).toBe(500);
-      await everybody((one) => one.hears('/pager', 'JimUnreachable', jim.target, 'firing'));
-      await everybody(async (one) => {
-        expect(await one.firing(jim.target)).toEqual({ JimRunFailed: true, JimUnreachable: false });
-      });
+        jim.world.listening = false;
+        await everybody((one) => one.hears('/pager', 'JimUnreachable', jim.target, 'firing'));
+        await everybody(async (one) => {
+          expect(await one.firing(jim.target)).toEqual({
+            JimRunFailed: true,
+            JimUnreachable: false,
+          });
+        });
 
-      jim.world.listening = true;
-      await everybody((one) => one.hears('/pager', 'JimUnreachable', jim.target, 'resolved'));
-      jim.end('Complete');
-      await everybody((one) => one.hears('/pager', 'JimRunFailed', jim.target, 'resolved'));
-    },
-  );
+        jim.world.listening = true;
+        await everybody((one) => one.hears('/pager', 'JimUnreachable', jim.target, 'resolved'));
+        jim.end('Complete');
+        await everybody((one) => one.hears('/pager', 'JimRunFailed', jim.target, 'resolved'));
+      },
+    );
 
-  test(
-    'a bridge that reaches nobody, a refused configuration, and an exporter that is killed and comes back',
-    { timeout: 4 * PATIENCE_MS },
-    async () => {
-      await everybody((one) =>
-        one.hears('/pager', 'JimBridgeNotDelivering', bridged.target, 'firing'),
-      );
-      await everybody((one) =>
-        one.hears('/tickets', 'JimConfigReloadFailed', bridged.target, 'firing'),
-      );
+    test(
+      'a bridge that reaches nobody, a refused configuration, and an exporter that is killed and comes back',
+      { timeout: 4 * PATIENCE_MS },
+      async () => {
+        bridged.end('FailedWithError');
+        bridged.configure('nonsense: true\n');
+        expect(await bridged.reload()).toBe(500);
+        await everybody((one) =>
+          one.hears('/pager', 'JimBridgeNotDelivering', bridged.target, 'firing'),
+        );
+        await everybody((one) =>
+          one.hears('/tickets', 'JimConfigReloadFailed', bridged.target, 'firing'),
+        );
 
-      await bridged.killExporter();
-      await everybody((one) => one.hears('/pager', 'JimExporterDown', bridged.target, 'firing'));
-      await everybody(async (one) => {
-        const { JimExporterDown: itself, ...others } = await one.firing(bridged.target);
-        expect(itself).toBe(false);
-        expect(Object.values(others)).not.toContain(false);
-      });
+        await bridged.killExporter();
+        await everybody((one) => one.hears('/pager', 'JimExporterDown', bridged.target, 'firing'));
+        await everybody(async (one) => {
+          const { JimExporterDown: itself, ...others } = await one.firing(bridged.target);
+          expect(itself).toBe(false);
+          expect(Object.values(others)).not.toContain(false);
+        });
 
-      // A bridge goes on with what nobody took: it is switched off, since there is nobody to take it.
-      await bridged.startExporter('');
-      bridged.end('Complete');
-      await everybody((one) => one.hears('/pager', 'JimExporterDown', bridged.target, 'resolved'));
-      // The others were silent when they ended, so nobody was told; but they have.
-      await everybody((one) => one.clears(bridged.target));
-    },
-  );
+        // A bridge goes on with what nobody took: it is switched off, since there is nobody to take it.
+        await bridged.startExporter('');
+        bridged.end('Complete');
+        await everybody((one) =>
+          one.hears('/pager', 'JimExporterDown', bridged.target, 'resolved'),
+        );
+        // The others were silent when they ended, so nobody was told; but they have.
+        await everybody((one) => one.clears(bridged.target));
+      },
+    );
+  });
 
   test('and nobody heard of anything else', () => {
     for (const one of watchers)
