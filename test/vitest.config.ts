@@ -7,12 +7,11 @@ import { BaseSequencer } from 'vitest/node';
 const LONGEST = [
   'exactly-once/lives-first-half',
   'exactly-once/lives-second-half',
-  'incidents/incidents',
   'incidents/live',
+  'incidents/incidents',
   'incidents/quiet-month',
   'e2e/kill',
   'poll/cost',
-  'alerts/promtool',
   'dashboards/night',
   'e2e/prometheus',
 ];
