@@ -137,8 +137,13 @@ export class Observer {
       this.#tell(`${shown} Activities were shown, but only ${durable} were durable`);
   }
 
-  /** All that must be counted is, and nothing is held back or unread. */
+  /**
+   * All that must be counted is, and nothing is held back or unread. The last poll must have succeeded: a commit whose
+   * last fsync fails is on the disk, but the process goes on from before it, and counts and shows only when it repeats.
+   */
   isCalm(rig: Rig): boolean {
+    const { up, failure } = rig.poller.seen();
+    if (!up || failure !== null) return false;
     const { runs, activities, reading } = rig.ledger();
     if (!isCaughtUp(reading) || reading.unread.length > 0) return false;
     const births = [...runs.values(), ...activities.values()].map(({ birth }) => birth);
