@@ -137,9 +137,12 @@ async function clearLeftovers(folder: string): Promise<void> {
 }
 
 /**
- * Resolves once `text` is what `file` holds, whatever happens to the machine then; on any failure `file` holds
- * what it held. Not by write-file-atomic 7.0.1: it ignores how much of the text one write took, so a disk that
- * fills up in the middle made it put a cut file in the place of a good one.
+ * Resolves once `bytes` are what `file` holds, whatever happens to the machine then; on any failure up to the rename
+ * `file` holds what it held. Where only the folder cannot be synced, it may hold either, and both are true: the
+ * process goes on from what it held, a restart from what is found, and nothing of the difference was shown.
+ *
+ * Not by write-file-atomic 7.0.1: it ignores how much of the text one write took, so a disk that fills up in the
+ * middle made it put a cut file in the place of a good one.
  */
 async function replaceFile(file: string, bytes: Uint8Array): Promise<void> {
   // A link stays a link: what it leads to is replaced.
