@@ -264,10 +264,10 @@ function miss({ missing }: Draft, id: ActivityId, row: Missing): void {
 function putOff({ observation, draft }: Step, id: ActivityId): void {
   const nextCheckMs = observation.nowMs + RECHECK_MS;
   const missing = draft.missing.get(id);
-  if (missing !== undefined && missing.nextCheckMs < nextCheckMs)
+  if (missing !== undefined && missing.nextCheckMs !== nextCheckMs)
     draft.missing.set(id, { ...missing, nextCheckMs });
   const open = draft.open.get(id);
-  if (open?.orphaned === true && open.nextCheckMs < nextCheckMs)
+  if (open?.orphaned === true && open.nextCheckMs !== nextCheckMs)
     draft.open.set(id, { ...open, nextCheckMs });
 }
 
@@ -301,7 +301,8 @@ function sameOpen(a: Open, b: Open): boolean {
     a.sighting?.atMs === b.sighting?.atMs &&
     a.sinceMs === b.sinceMs &&
     a.orphaned === b.orphaned &&
-    // An orphan's hourly check is a promise kept over restarts; for others the time is only a formality.
-    (!a.orphaned || a.nextCheckMs > b.nextCheckMs - RECHECK_MS / 2)
+    // An orphan's hourly check is a promise kept over restarts, and our clock may have been set back since; for
+    // others the time is only a formality.
+    (!a.orphaned || Math.abs(a.nextCheckMs - b.nextCheckMs) < RECHECK_MS / 2)
   );
 }

@@ -1,7 +1,8 @@
 /**
  * The second of the two requests that an idle poll may cost. It asks which open Activities are still in progress,
  * or takes one turn of what is only looked at now and then: a page of the window, a row that has not been seen for
- * long, an orphan, a tombstone. The two alternate where both are due (counting.md, rules 1 and 12).
+ * long, an orphan, a tombstone. The two alternate where both are due, and so do the kinds of turns: hundreds of
+ * tombstones must not keep a row waiting that has ended (counting.md, rules 1 and 12).
  */
 import type { ActivityId, Instant } from '../jim/activity.ts';
 import type { Observation } from '../ledger/account.ts';
@@ -23,6 +24,9 @@ export interface Spare {
 
 const NOTHING: Spare = { sightings: [], absent: [], turn: 'none', sawAllUnfinished: false };
 
+/** `missing`: vanished and unreadable rows. */
+type TurnKind = 'window' | 'unseen' | 'orphan' | 'missing';
+
 export interface SpareRequest {
   /** Spends the request, or says what it is left for. `turn.seen` holds what the head showed. */
   spend(turn: Turn, ledger: Ledger): Promise<Spare>;
@@ -33,26 +37,39 @@ export interface SpareRequest {
 export function createSpareRequest(memory: SeenMemory): SpareRequest {
   let debt = 0;
   let isTurnNext = false;
-  let isWindowNext = true;
+  /** That which had no turn for longest comes first. */
+  let kinds: readonly TurnKind[] = ['window', 'unseen', 'orphan', 'missing'];
   /** Unfinished rows did not fit into one page. */
   let isStatusFull = false;
   let cursor: Instant | null = null;
 
   function chooseTurn(turn: Turn, ledger: Ledger): Spare['turn'] {
-    const windowDue = ledger.reading.unread.length > 0 && isCaughtUp(ledger.reading);
-    const id =
-      dueRecheck(turn, ledger) ??
-      (followsRows(turn, ledger) ? memory.longestUnseen(turn, ledger.open) : null);
-    if (windowDue && (isWindowNext || id === null)) {
-      isWindowNext = false;
-      return 'window';
+    for (const kind of kinds) {
+      const due = dueOf(kind, turn, ledger);
+      if (due === 'none') continue;
+      kinds = [...kinds.filter((other) => other !== kind), kind];
+      return due;
     }
-    isWindowNext = true;
-    return id === null ? 'none' : { lookUp: id };
+    return 'none';
+  }
+
+  function dueOf(kind: TurnKind, turn: Turn, { open, missing, reading }: Ledger): Spare['turn'] {
+    switch (kind) {
+      case 'window':
+        return reading.unread.length > 0 && isCaughtUp(reading) ? 'window' : 'none';
+      case 'unseen':
+        return turnFor(followsRows(turn, open) ? memory.longestUnseen(turn, open) : null);
+      case 'orphan': {
+        const orphans = [...open].filter(([id, { orphaned }]) => orphaned && !turn.seen.has(id));
+        return turnFor(longestDue(orphans, turn.pollMs));
+      }
+      case 'missing':
+        return turnFor(longestDue(missing, turn.pollMs));
+    }
   }
 
   /** Whether open rows must be followed one by one: the status page cannot tell of them all. */
-  function followsRows(turn: Turn, { open }: Ledger): boolean {
+  function followsRows(turn: Turn, open: Ledger['open']): boolean {
     if (isStatusFull && !turn.reader.filters) return true;
     return [...open].some(([id, row]) => !turn.seen.has(id) && !isListedByStatus(row));
   }
@@ -90,16 +107,30 @@ export function createSpareRequest(memory: SeenMemory): SpareRequest {
   };
 }
 
-/** Vanished, unreadable and orphaned rows are looked at once an hour. */
-function dueRecheck(turn: Turn, { missing, open }: Ledger): ActivityId | null {
-  for (const [id, { nextCheckMs }] of missing) if (isDue(nextCheckMs, turn.pollMs)) return id;
-  for (const [id, { orphaned, nextCheckMs }] of open) {
-    if (orphaned && !turn.seen.has(id) && isDue(nextCheckMs, turn.pollMs)) return id;
-  }
-  return null;
+function turnFor(id: ActivityId | null): Spare['turn'] {
+  return id === null ? 'none' : { lookUp: id };
 }
 
-function isDue(nextCheckMs: number, nowMs: number): boolean {
-  // A clock set back must not put a check off for longer than it was to take.
-  return nextCheckMs <= nowMs || nextCheckMs - nowMs > 2 * RECHECK_MS;
+/**
+ * Vanished, unreadable and orphaned rows are looked at once an hour. Of more than there are turns for, the one that
+ * is due for longest: the first of them would be due again before the last had a turn.
+ */
+function longestDue(
+  rows: Iterable<readonly [ActivityId, { readonly nextCheckMs: number }]>,
+  nowMs: number,
+): ActivityId | null {
+  let longest: ActivityId | null = null;
+  let longestMs = Number.POSITIVE_INFINITY;
+  for (const [id, { nextCheckMs }] of rows) {
+    const sinceMs = dueSince(nextCheckMs, nowMs);
+    if (sinceMs > nowMs || sinceMs >= longestMs) continue;
+    longest = id;
+    longestMs = sinceMs;
+  }
+  return longest;
+}
+
+/** A clock set back must not put a check off for longer than it was to take: since when, nobody knows. */
+function dueSince(nextCheckMs: number, nowMs: number): number {
+  return nextCheckMs - nowMs > 2 * RECHECK_MS ? Number.NEGATIVE_INFINITY : nextCheckMs;
 }
