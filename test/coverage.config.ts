@@ -22,8 +22,6 @@ export default mergeConfig(
   defineConfig({
     test: {
       exclude: REACH_NO_OTHER_LINE,
-      // Loading the same modules once a worker instead of once a file is a third of the time.
-      isolate: false,
       coverage: {
         enabled: true,
         provider: 'v8',

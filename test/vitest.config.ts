@@ -32,6 +32,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     // Vitest would leave a core idle, and many tests wait for real programs: one worker more than there are cores.
     maxWorkers: availableParallelism() + 1,
+    // Modules are loaded once a worker instead of once a file. No test changes what outlives it.
+    isolate: false,
     // Real servers on CI's shared cores miss a deadline now and then; what is wrong fails twice.
     retry: process.env['CI'] === undefined ? 0 : 1,
     sequence: { sequencer: LongestFirst },

@@ -72,12 +72,20 @@ const BUCKET_BOUND = /^(?:-?(?:0|[1-9][0-9]*)\.[0-9]+|[1-9](?:\.[0-9]+)?e[+-][0-
 const TYPES: readonly string[] = ['counter', 'gauge', 'histogram'];
 const MAX_EXEMPLAR_CHARACTERS = 128;
 
-interface KnownLine {
+interface ReadLine {
   readonly sample: ParsedSample;
   readonly key: string;
 }
-/** Lines read before: simulations parse the same series thousands of times. */
-const KNOWN_LINES = new Map<string, KnownLine>();
+/** A family as it was read before: simulations read the same lines thousands of times. */
+interface KnownFamily {
+  readonly family: OpenFamily;
+  readonly lines: readonly ReadLine[];
+}
+/** By the family's text, which in the text format means the same wherever it stands. */
+const KNOWN_FAMILIES = new Map<string, KnownFamily>();
+const MAX_KNOWN_FAMILIES = 1_000;
+/** Lines of families that changed elsewhere. */
+const KNOWN_LINES = new Map<string, ReadLine>();
 const MAX_KNOWN_LINES = 20_000;
 
 class Parser {
@@ -95,24 +103,58 @@ class Parser {
   }
 
   parse(): ParsedExposition {
-    for (const line of this.#lines()) {
+    for (const text of this.#familyTexts()) {
+      const known = this.#format === 'text' ? KNOWN_FAMILIES.get(text) : undefined;
+      if (known === undefined) this.#readFamily(text);
+      else this.#addKnown(known, text);
+    }
+    return { families: this.#families, series: this.#series };
+  }
+
+  /** Without the end: each from its HELP to the next, of which the first begins the exposition. */
+  #familyTexts(): readonly string[] {
+    const end = this.#format === 'openmetrics' ? '# EOF\n' : '';
+    if (!this.#text.endsWith('\n')) this.#fail('the last line does not end');
+    if (!this.#text.endsWith(`\n${end}`) && this.#text !== end) this.#fail('no # EOF at the end');
+    const body = this.#text.slice(0, this.#text.length - end.length);
+    const texts: string[] = [];
+    for (let from = 0; from < body.length;) {
+      const next = body.indexOf('\n# HELP ', from);
+      const to = next === -1 ? body.length : next + 1;
+      texts.push(body.slice(from, to));
+      from = to;
+    }
+    return texts;
+  }
+
+  #readFamily(text: string): void {
+    const lines: ReadLine[] = [];
+    for (const line of text.split('\n').slice(0, -1)) {
       this.#number += 1;
       this.#line = line;
       if (line.startsWith('# HELP ')) this.#help(line.slice('# HELP '.length));
       else if (line.startsWith('# TYPE ')) this.#type(line.slice('# TYPE '.length));
       else if (line.startsWith('#')) this.#fail('neither HELP nor TYPE');
-      else this.#sample(line);
+      else lines.push(this.#sample(line));
     }
-    for (const family of this.#families.values()) this.#checkFamily(family);
-    return { families: this.#families, series: this.#series };
+    const family = this.#family;
+    if (family === null) return;
+    this.#checkFamily(family);
+    if (this.#format !== 'text') return;
+    if (KNOWN_FAMILIES.size >= MAX_KNOWN_FAMILIES) KNOWN_FAMILIES.clear();
+    KNOWN_FAMILIES.set(text, { family, lines });
   }
 
-  #lines(): readonly string[] {
-    const lines = this.#text.split('\n');
-    if (lines.pop() !== '') this.#fail('the last line does not end');
-    if (this.#format === 'openmetrics' && lines.pop() !== '# EOF')
-      this.#fail('no # EOF at the end');
-    return lines;
+  /** All of its own was checked when it was read; what is left is that nothing is there twice. */
+  #addKnown({ family, lines }: KnownFamily, text: string): void {
+    this.#line = text.slice(0, text.indexOf('\n'));
+    if (this.#families.has(family.name)) this.#fail('a second HELP, or a family in two places');
+    this.#families.set(family.name, family);
+    for (const { sample, key } of lines) {
+      if (this.#series.has(key)) this.#fail('the same series twice');
+      this.#series.set(key, sample);
+    }
+    this.#number += lines.length + 2;
   }
 
   #help(rest: string): void {
@@ -143,12 +185,17 @@ class Parser {
   }
 
   /** The same line of the text format means the same: it is read once. */
-  #sample(line: string): void {
+  #sample(line: string): ReadLine {
     const known = this.#format === 'text' ? KNOWN_LINES.get(line) : undefined;
-    if (known !== undefined) {
-      this.#add(known);
-      return;
-    }
+    const read = known ?? this.#readSample(line);
+    this.#add(read);
+    if (known !== undefined || this.#format !== 'text') return read;
+    if (KNOWN_LINES.size >= MAX_KNOWN_LINES) KNOWN_LINES.clear();
+    KNOWN_LINES.set(line, read);
+    return read;
+  }
+
+  #readSample(line: string): ReadLine {
     const reader = new LineReader(line, (why) => this.#fail(why));
     const name = reader.take(/[a-zA-Z_][a-zA-Z0-9_]*/y);
     const labels = reader.labels();
@@ -157,11 +204,7 @@ class Parser {
     let exemplar: ParsedExemplar | null = null;
     if (this.#format === 'openmetrics' && reader.skip(' # ')) exemplar = this.#exemplar(reader);
     if (!reader.atEnd) this.#fail('text after the value');
-    const read = { sample: { name, labels, value, exemplar }, key: seriesKey(name, labels) };
-    this.#add(read);
-    if (this.#format !== 'text') return;
-    if (KNOWN_LINES.size >= MAX_KNOWN_LINES) KNOWN_LINES.clear();
-    KNOWN_LINES.set(line, read);
+    return { sample: { name, labels, value, exemplar }, key: seriesKey(name, labels) };
   }
 
   #exemplar(reader: LineReader): ParsedExemplar {
@@ -177,7 +220,7 @@ class Parser {
     return { labels, value, timestamp };
   }
 
-  #add({ sample, key }: KnownLine): void {
+  #add({ sample, key }: ReadLine): void {
     const family = this.#family;
     if (family === null || family.type === '') this.#fail('a sample before its HELP and TYPE');
     const suffix = this.#suffixOf(family, sample.name);

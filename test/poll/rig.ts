@@ -420,7 +420,7 @@ export async function createRig(options: RigOptions = {}): Promise<Rig> {
       const current = rig.publication.current();
       if (current === null) return null;
       rig.publication.served(current.publishedAtMs, ourMs());
-      return Buffer.from(current.text.plain).toString('utf8');
+      return new TextDecoder().decode(current.text.plain);
     },
   };
   return rig;
