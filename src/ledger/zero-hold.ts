@@ -23,8 +23,8 @@ const MIN_TIME_LIMIT_MS = 300_000;
 export interface ZeroHold {
   readonly nowMs: number;
   readonly zeroHoldMs: number;
-  /** Whether a scrape was answered with a publication made at or after that moment (our clock). */
-  readonly servedSince: (atMs: number) => boolean;
+  /** Whether a scrape was answered, before `nowMs`, with a publication made at or after `atMs` (our clock). */
+  readonly servedSince: (atMs: number, nowMs: number) => boolean;
 }
 
 /** Releases what is due. The result is committed before it is published, like every move of the ledger. */
@@ -47,8 +47,9 @@ function stillWaiting(birth: Birth, { nowMs, zeroHoldMs, servedSince }: ZeroHold
   const waited = nowMs - birth.atMs;
   // Our clock was set back before the birth: the wait starts anew, or it could last for years.
   if (waited < 0) return { atMs: nowMs };
+  // Our clock set forward by as much ends the wait too: a wait must outlive the process, so only that clock can time it.
   if (waited >= Math.max(MIN_TIME_LIMIT_MS, 2 * zeroHoldMs)) return null;
-  return waited >= zeroHoldMs && servedSince(birth.atMs) ? null : birth;
+  return waited >= zeroHoldMs && servedSince(birth.atMs, nowMs) ? null : birth;
 }
 
 function releaseActivity(account: ActivityAccount, wait: Wait): ActivityAccount {

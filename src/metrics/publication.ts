@@ -40,8 +40,11 @@ export interface Publication {
   current(): Published | null;
   /** Told by the web server: a scrape was answered with the publication of that time. */
   served(publishedAtMs: number, nowMs: number): void;
-  /** Whether a scrape was answered with a publication made at `bornAtMs` or later (design, section 2, rule 8). */
-  servedSince(bornAtMs: number): boolean;
+  /**
+   * Whether a scrape was answered with a publication made at `bornAtMs` or later (design, section 2, rule 8), as far
+   * as can be known at `nowMs`: what was scraped before our clock was set back proves nothing by the new time.
+   */
+  servedSince(bornAtMs: number, nowMs: number): boolean;
 }
 
 export interface PublicationOptions {
@@ -112,13 +115,13 @@ export function createPublication(options: PublicationOptions): Publication {
     },
     current: () => current,
     served: (publishedAtMs, nowMs) => scrapes.served(publishedAtMs, nowMs),
-    servedSince: (bornAtMs) => scrapes.servedSince(bornAtMs),
+    servedSince: (bornAtMs, nowMs) => scrapes.servedSince(bornAtMs, nowMs),
   };
 }
 
 interface ScrapeMemory {
   served(publishedAtMs: number, nowMs: number): void;
-  servedSince(bornAtMs: number): boolean;
+  servedSince(bornAtMs: number, nowMs: number): boolean;
 }
 
 /** The newest publication that a scrape was answered with. */
@@ -126,11 +129,14 @@ function createScrapeMemory(): ScrapeMemory {
   let newest: { readonly publishedAtMs: number; readonly atMs: number } | null = null;
   return {
     served: (publishedAtMs, nowMs) => {
+      // Made before our clock was set back: it would stand as the newest until the clock has caught up.
+      if (publishedAtMs > nowMs) return;
       // A slow scrape of an older publication takes nothing back; after our clock was set back, its new time counts.
       const clockWentBack = newest !== null && nowMs < newest.atMs;
       if (newest === null || clockWentBack || publishedAtMs >= newest.publishedAtMs)
         newest = { publishedAtMs, atMs: nowMs };
     },
-    servedSince: (bornAtMs) => newest !== null && newest.publishedAtMs >= bornAtMs,
+    servedSince: (bornAtMs, nowMs) =>
+      newest !== null && newest.atMs <= nowMs && newest.publishedAtMs >= bornAtMs,
   };
 }

@@ -55,7 +55,7 @@ export interface PollerOptions {
   readonly nowMs: () => number;
   readonly telemetry: PollTelemetry;
   readonly log: PollLog;
-  readonly servedSince: (bornAtMs: number) => boolean;
+  readonly servedSince: (bornAtMs: number, nowMs: number) => boolean;
   /** Alerts of the bridge that follow from a move: part of the same commit. */
   readonly alertsAfter: (ledger: Ledger, finished: readonly FinishedRun[]) => Ledger;
   /** Shows the last committed ledger. Called after each commit of a catch-up, and at the end of the poll. */

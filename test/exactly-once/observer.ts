@@ -40,6 +40,8 @@ export class Observer {
   #startedMs: readonly [number, number] = [0, 0];
   /** The exporter's clock at the last scrape. */
   #scrapedMs: number | null = null;
+  /** The last poll before the exporter's clock was set. */
+  #pollBeforeJumpMs: number | null | undefined = undefined;
   #scrapes = 0;
 
   /** @param seriesRetentionMs as configured; label sets without an Activity for longer may leave. */
@@ -56,10 +58,14 @@ export class Observer {
     for (const id of hidden) this.#excused.add(id);
   }
 
-  /** Waiting times are measured by it: those under way may end at once. */
+  /**
+   * Waiting times are measured by it: those under way may end at once, in the next poll. What is scraped before that
+   * poll was published before the jump and need not show them: the watch starts anew with what that poll publishes.
+   */
   ourClockMoves(rig: Rig): void {
     this.#jumpsMs.push(rig.nowMs());
     this.#scrapedMs = null;
+    this.#pollBeforeJumpMs = rig.poller.seen().lastPollMs;
   }
 
   /** Rows that are not in JIM now may lie below everything that is still remembered when they come back. */
@@ -110,7 +116,8 @@ export class Observer {
     }
     for (const [key, sample] of this.#last) if (!seen.has(key)) this.#left(rig, key, sample);
     this.#last = seen;
-    this.#scrapedMs = rig.ourMs();
+    const isOfBeforeJump = rig.poller.seen().lastPollMs === this.#pollBeforeJumpMs;
+    this.#scrapedMs = isOfBeforeJump ? null : rig.ourMs();
     this.#compareWithDisk(rig, parsed);
   }
 

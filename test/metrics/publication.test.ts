@@ -125,25 +125,35 @@ describe('the publication', () => {
 describe('what scrapes have seen', () => {
   it('is nothing before the first scrape, and nothing later than what it was answered with', () => {
     const publication = createPublication({ runtime: NO_RUNTIME });
-    expect(publication.servedSince(0)).toBe(false);
+    expect(publication.servedSince(0, 1_100)).toBe(false);
     publication.served(1_000, 1_200);
-    expect(publication.servedSince(999)).toBe(true);
-    expect(publication.servedSince(1_000)).toBe(true);
-    expect(publication.servedSince(1_001)).toBe(false);
+    expect(publication.servedSince(999, 1_200)).toBe(true);
+    expect(publication.servedSince(1_000, 1_200)).toBe(true);
+    expect(publication.servedSince(1_001, 1_200)).toBe(false);
   });
 
   it('is not taken back by a slow scrape of an older publication', () => {
     const publication = createPublication({ runtime: NO_RUNTIME });
     publication.served(2_000, 2_100);
     publication.served(1_000, 2_200);
-    expect(publication.servedSince(2_000)).toBe(true);
+    expect(publication.servedSince(2_000, 2_300)).toBe(true);
   });
 
   it('starts anew when our clock was set back: the old times prove nothing', () => {
     const publication = createPublication({ runtime: NO_RUNTIME });
     publication.served(9_000_000, 9_000_100);
+    expect(publication.servedSince(1_000, 1_100)).toBe(false);
     publication.served(1_000, 1_100);
-    expect(publication.servedSince(1_000)).toBe(true);
-    expect(publication.servedSince(2_000)).toBe(false);
+    expect(publication.servedSince(1_000, 1_200)).toBe(true);
+    expect(publication.servedSince(2_000, 2_200)).toBe(false);
+  });
+
+  it('is not what was made before our clock was set back, though scraped after it', () => {
+    const publication = createPublication({ runtime: NO_RUNTIME });
+    publication.served(9_000_000, 900);
+    expect(publication.servedSince(1_000, 1_100)).toBe(false);
+    publication.served(1_000, 1_200);
+    expect(publication.servedSince(1_000, 1_300)).toBe(true);
+    expect(publication.servedSince(2_000, 2_200)).toBe(false);
   });
 });
