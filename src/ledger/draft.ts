@@ -20,6 +20,7 @@ import type {
 import { OTHER, activityKey, recurringKey, runKey } from './ledger.ts';
 import type { Labelled, NamingEvent } from './naming.ts';
 import { Naming } from './naming.ts';
+import { metSince } from './retire.ts';
 import type { Finished } from './totals.ts';
 import {
   ActivityTally,
@@ -151,12 +152,15 @@ export class Draft {
 
   /** The same reference where nothing changed. */
   finish(): Ledger {
+    const activities = changed(this.#before.activities, this.#activities);
+    const runs = changed(this.#before.runs, this.#runs);
     const moved = {
       counted: this.counted.value,
       open: this.open.value,
       missing: this.missing.value,
-      activities: withAccounts(this.#before.activities, this.#activities),
-      runs: withAccounts(this.#before.runs, this.#runs),
+      activities: withAccounts(this.#before.activities, activities),
+      runs: withAccounts(this.#before.runs, runs),
+      inventory: metSince(this.#before.inventory, [...runs.values()], [...activities.values()]),
       recurring: this.#recurring.value,
       owedStats: this.#owedStats.value,
       authentication: this.#authentication,
@@ -168,13 +172,24 @@ export class Draft {
   }
 }
 
-/** The same reference where no account changed. */
-function withAccounts<Account>(
+function changed<Account>(
   before: ReadonlyMap<string, Account>,
   tallies: ReadonlyMap<string, { readonly account: Account }>,
 ): ReadonlyMap<string, Account> {
+  return new Map(
+    [...tallies]
+      .map(([key, { account }]) => [key, account] as const)
+      .filter(([key, account]) => before.get(key) !== account),
+  );
+}
+
+/** The same reference where no account changed. */
+function withAccounts<Account>(
+  before: ReadonlyMap<string, Account>,
+  changes: ReadonlyMap<string, Account>,
+): ReadonlyMap<string, Account> {
   const after = new CopyOnWrite(before);
-  for (const [key, { account }] of tallies) after.set(key, account);
+  for (const [key, account] of changes) after.set(key, account);
   return after.value;
 }
 

@@ -276,11 +276,11 @@ export interface ScheduleDues {
 
 /** What the inventory listed, for retirement: gauges leave once two complete inventories lack the run profile. */
 export interface InventoryMemory {
-  /** Run keys of the newest complete inventory; null before the first. */
+  /** Run keys of the newest complete inventory, and of what JIM ran since; null before the first. */
   readonly runs: ReadonlySet<string> | null;
   /** Run keys that the newest complete inventory lacked. */
   readonly absentOnce: ReadonlySet<string>;
-  /** Names of the connected systems of that inventory. */
+  /** Names of the connected systems of that inventory, and of Activities since. */
   readonly connectedSystems: ReadonlySet<string>;
 }
 

@@ -3,7 +3,14 @@
  * label sets that are gone from it leave in the end (design, section 2, rules 8 and 9).
  */
 import { admit, runLabelsAs } from './labels.ts';
-import type { ActivityAccount, Admissions, Ledger, RunAccount, RunLabels } from './ledger.ts';
+import type {
+  ActivityAccount,
+  Admissions,
+  InventoryMemory,
+  Ledger,
+  RunAccount,
+  RunLabels,
+} from './ledger.ts';
 import { OTHER, runKey } from './ledger.ts';
 import { isCaughtUp } from './reading.ts';
 import { newRunAccount } from './totals.ts';
@@ -88,6 +95,37 @@ function sameInventory(before: Ledger, after: Ledger): boolean {
 function sameSet(a: ReadonlySet<string> | null, b: ReadonlySet<string> | null): boolean {
   if (a === null || b === null) return a === b;
   return a.size === b.size && [...a].every((name) => b.has(name));
+}
+
+/**
+ * What JIM ran since the inventory was read is not gone from it, whatever it listed: only the next one can tell. It may
+ * be old, where no later one was readable, or where an older state file was put back.
+ */
+export function metSince(
+  inventory: InventoryMemory,
+  runs: readonly RunAccount[],
+  activities: readonly ActivityAccount[],
+): InventoryMemory {
+  if (inventory.runs === null) return inventory;
+  const keys = runs
+    .map(({ labels }) => labels)
+    .filter(({ runProfile }) => runProfile !== OTHER)
+    .map(runKey);
+  const names = activities
+    .map(({ connectedSystem }) => connectedSystem)
+    .filter((name) => name !== '' && name !== OTHER);
+  const met = {
+    ...inventory,
+    runs: withAll(inventory.runs, keys),
+    connectedSystems: withAll(inventory.connectedSystems, names),
+  };
+  const isSame = met.runs === inventory.runs && met.connectedSystems === inventory.connectedSystems;
+  return isSame ? inventory : met;
+}
+
+/** The same reference where nothing is new. */
+function withAll(set: ReadonlySet<string>, names: readonly string[]): ReadonlySet<string> {
+  return names.every((name) => set.has(name)) ? set : new Set([...set, ...names]);
 }
 
 /**

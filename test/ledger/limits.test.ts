@@ -184,6 +184,31 @@ describe('a year of run profiles that come and go', () => {
     expect(rig.ledger().runs.size).toBe(0);
   });
 
+  test('what came after the inventory was read stays until another lacks it', async () => {
+    const rig = await createRig({ settings: { seriesRetentionMs: 86_400_000 } });
+    await rig.poll();
+    const nothing = { runProfiles: [], connectedSystems: [] };
+    const readNothing = async (): Promise<void> => {
+      await rig.keeper.move((ledger) => applyInventory(ledger, nothing, rig.nowMs()).ledger);
+    };
+    await readNothing();
+    await finish(rig, [{ created: rig.world.jimNow }]);
+    rig.scrape();
+    await rig.pollFor(200_000);
+    const run = /^jim_runs_total\{.*status="Complete".*\} 1$/m;
+    const ofSystem = /^jim_activities_total\{.*connected_system="HR System".*\} 1$/m;
+    expect(rig.scrape()).toMatch(run);
+    // Longer than series_retention, and JIM's connected systems could not be read all the while.
+    rig.pass(2 * 86_400_000);
+    await rig.pollFor(60_000);
+    expect(rig.scrape()).toMatch(run);
+    expect(rig.scrape()).toMatch(ofSystem);
+    await readNothing();
+    await rig.pollFor(30_000);
+    expect(rig.scrape()).not.toMatch(run);
+    expect(rig.scrape()).not.toMatch(ofSystem);
+  });
+
   test('nothing retires while an inventory has not been read', () => {
     const ledger = { ...emptyLedger(10), started: true };
     expect(retire(ledger, NOW_MS, 1)).toBe(ledger);
