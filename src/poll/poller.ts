@@ -205,7 +205,7 @@ export function createPoller(options: PollerOptions): Poller {
     const newestFirst = [...wanted.values()].toSorted((a, b) => b.created - a.created);
     const found = await lookUpAll(turn.reader, newestFirst, turn.totalCount);
     see(turn, found.slices);
-    memory.lookedFor(turn, found.lookedUp);
+    memory.lookedFor(found.lookedUp);
     const { gone, lookedUp } = found;
     await move((ledger) =>
       account(

@@ -54,36 +54,43 @@ export function observationOf(turn: Turn, slices: readonly Slice[], nowMs: numbe
   };
 }
 
-/** When each open Activity was last seen: whoever was not seen for longest is looked at next. */
+/** In which order open Activities were last seen: whoever was not seen for longest is looked at next. */
 export interface SeenMemory {
   note(turn: Turn, open: Ledger['open'], sightings: Observation['sightings']): void;
   /** The open Activity, no orphan, that this poll did not see and that was not seen for longest. */
   longestUnseen(turn: Turn, open: Ledger['open']): ActivityId | null;
   /** Looked for, found or not: others come first next time. */
-  lookedFor(turn: Turn, ids: readonly ActivityId[]): void;
+  lookedFor(ids: readonly ActivityId[]): void;
 }
 
 export function createSeenMemory(): SeenMemory {
-  const lastMs = new Map<ActivityId, number>();
+  // Looks are counted, not timed: our clock may be set back, and whoever was seen before would wait for hours.
+  let looks = 0;
+  const lastLook = new Map<ActivityId, number>();
   return {
     note(turn, open, sightings) {
+      looks += 1;
       for (const { activity } of sightings) {
         turn.seen.add(activity.id);
-        if (open.has(activity.id)) lastMs.set(activity.id, turn.pollMs);
+        if (open.has(activity.id)) lastLook.set(activity.id, looks);
       }
-      if (lastMs.size <= 2 * open.size + PAGE_SIZE) return;
-      for (const id of lastMs.keys()) if (!open.has(id)) lastMs.delete(id);
+      if (lastLook.size <= 2 * open.size + PAGE_SIZE) return;
+      for (const id of lastLook.keys()) if (!open.has(id)) lastLook.delete(id);
     },
     longestUnseen(turn, open) {
       let longest: ActivityId | null = null;
+      let longestLook = Number.POSITIVE_INFINITY;
       for (const [id, { orphaned }] of open) {
-        if (turn.seen.has(id) || orphaned) continue;
-        if (longest === null || (lastMs.get(id) ?? 0) < (lastMs.get(longest) ?? 0)) longest = id;
+        const look = lastLook.get(id) ?? 0;
+        if (turn.seen.has(id) || orphaned || look >= longestLook) continue;
+        longest = id;
+        longestLook = look;
       }
       return longest;
     },
-    lookedFor(turn, ids) {
-      for (const id of ids) lastMs.set(id, turn.pollMs);
+    lookedFor(ids) {
+      looks += 1;
+      for (const id of ids) lastLook.set(id, looks);
     },
   };
 }

@@ -97,3 +97,23 @@ test('an orphan is asked for once an hour, though our clock was set back', async
   // The head alone, each time.
   expect(rig.simulator.requestCount - before).toBe(20);
 });
+
+test('a row that ends below a page of open ones is counted soon, though our clock was set back', async () => {
+  const rig = await createRig({ dialect: '0.14', publish: false });
+  await rig.poll();
+  rig.pass(15_000);
+  const ids = insertOpen(rig.world, 500, 550);
+  await rig.pollFor(MINUTE_MS);
+  rig.pass(HOUR_MS);
+  // A newer row: the window no longer reaches down to those.
+  rig.world.insert(RUN);
+  await rig.pollFor(5 * MINUTE_MS);
+  rig.setOurClock(-5 * HOUR_MS);
+  await rig.pollFor(5 * MINUTE_MS);
+  const before = runsCounted(rig);
+  const ended = ids.filter((_, index) => index % 50 === 25);
+  for (const id of ended) rig.world.update(id, ENDED);
+  // Five pages, one of them at every fourth poll at worst: the window has its turns as well.
+  await rig.pollFor(5 * MINUTE_MS);
+  expect(runsCounted(rig) - before).toBe(ended.length);
+});
