@@ -48,8 +48,15 @@ const POLL_MS = 15_000;
 /** The shortest `overlap` a life is configured with, and nearly as late a row may become visible. */
 const MIN_OVERLAP_MS = 15 * MINUTE_MS;
 const LATEST_MS = MIN_OVERLAP_MS - 2 * SECOND_MS;
-/** Polls of the quiet time: what is looked at once an hour must have had its turn. */
+/** Between most polls of the quiet time, so that what is looked at once an hour has its turn. */
+const QUIET_POLL_MS = 90_000;
 const MAX_QUIET_POLLS = 160;
+/**
+ * Where more than a page is in progress, an Activity that ends is found when its page has its turn (counting.md, rule
+ * 1): at every second poll, at every eighth if all four kinds of turns are due. Pages are of 60 rows or more.
+ */
+const MAX_POLLS_PER_TURN = 8;
+const MIN_ROWS_PER_TURN = 60;
 const MAX_CLOCK_JUMPS = 3;
 
 /** Plays one life and tells what was wrong with it. */
@@ -321,17 +328,28 @@ class Life {
     this.#rig.world.dialect = dialectNamed(next);
   }
 
-  /** Everything ends, nothing goes wrong: now the counts must become exact. */
+  /** Nothing begins, nothing goes wrong: now the counts must become exact. */
   async #quiet(): Promise<void> {
     const rig = this.#rig;
     rig.simulator.faults.clear();
     rig.simulator.quirks = { ...rig.simulator.quirks, countDrift: 0 };
     rig.pass(MIN_OVERLAP_MS);
-    for (let poll = 0; poll < MAX_QUIET_POLLS; poll += 1) {
-      await this.#poll();
-      rig.pass(poll < 4 ? POLL_MS : 90_000);
-      if (poll > 6 && this.#observer.isCalm(rig)) break;
+    if (!(await this.#becomesCalm(MAX_QUIET_POLLS))) {
+      // Long runs went on ending, and the last of them have not had their turn. Now none ends: after the hour that an
+      // orphan may have to wait, and one round of turns, all must be counted.
+      this.#work.rest();
+      const turns = Math.ceil(rig.world.table.listed / MIN_ROWS_PER_TURN) + 1;
+      await this.#becomesCalm(HOUR_MS / QUIET_POLL_MS + MAX_POLLS_PER_TURN * turns);
     }
     await this.#observer.scraped(rig);
+  }
+
+  async #becomesCalm(withinPolls: number): Promise<boolean> {
+    for (let poll = 0; poll < withinPolls; poll += 1) {
+      await this.#poll();
+      this.#rig.pass(poll < 4 ? POLL_MS : QUIET_POLL_MS);
+      if (poll > 6 && this.#observer.isCalm(this.#rig)) return true;
+    }
+    return false;
   }
 }

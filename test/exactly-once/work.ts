@@ -38,6 +38,7 @@ export class Work {
   /** Every ending has a number of its own in `totalAdded`: the sum tells which were counted. */
   #serial = 0;
   #hidden: { readonly id: string; readonly visibleAtMs: number }[] = [];
+  #isAtRest = false;
 
   constructor(options: WorkOptions) {
     this.#options = options;
@@ -63,6 +64,11 @@ export class Work {
     const { world } = this.#options;
     this.#hidden = this.#hidden.filter(({ visibleAtMs }) => visibleAtMs > world.nowMs);
     return this.#hidden.map(({ id }) => id);
+  }
+
+  /** From now on nothing that is in progress ends; what has ended may still flip. */
+  rest(): void {
+    this.#isAtRest = true;
   }
 
   rename(): void {
@@ -208,7 +214,7 @@ export class Work {
     const epoch = world.epoch;
     world.at(world.nowMs + ms, () => {
       const row = world.row(id);
-      if (row === undefined || world.epoch !== epoch) return;
+      if (row === undefined || world.epoch !== epoch || this.#isAtRest) return;
       world.update(id, this.#ending(row.created));
       this.#flipPerhaps(id);
     });
