@@ -157,7 +157,7 @@ export class RunTally {
     const totals = (this.#totals ??= copyOfRunTotals(this.#account[targetOf(this.#account)]));
     addToRunTotals(totals, run, asLast, this.#nowMs);
     for (const outcome of OUTCOMES) {
-      if (run.outcomes[outcome] === 0) continue;
+      if (run.outcomes[outcome] <= 0) continue;
       this.#cells ??= new Map(this.#account.cells);
       addToCell(this.#cells, `outcome:${outcome}`, run.outcomes[outcome], this.#nowMs);
     }
