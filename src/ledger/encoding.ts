@@ -3,7 +3,7 @@
  * proved to be ours, whole and of this version is refused; nothing is ever guessed from half a file.
  */
 import { createHash } from 'node:crypto';
-import { ChunkedMap } from './chunked-map.ts';
+import { ChunkedMap, onceAChunk } from './chunked-map.ts';
 import { violations } from './invariants.ts';
 import type { Ledger } from './ledger.ts';
 
@@ -131,16 +131,10 @@ function* entriesOf(map: ReadonlyMap<unknown, unknown>): Generator<Buffer, void,
   if (part.length > 0) yield Buffer.from(JSON.stringify(part).slice(1, -1));
 }
 
-/** A chunk never changes, so its text is written once: of ten thousand counted ids a poll writes those of one chunk. */
-const textsOfChunks = new WeakMap<ReadonlyMap<unknown, unknown>, Buffer>();
-
-function textOfChunk(chunk: ReadonlyMap<unknown, unknown>): Buffer {
-  const known = textsOfChunks.get(chunk);
-  if (known !== undefined) return known;
-  const text = Buffer.from(JSON.stringify([...chunk]).slice(1, -1));
-  textsOfChunks.set(chunk, text);
-  return text;
-}
+/** As `entriesOf`. What is in a chunk holds neither maps nor sets. */
+const textOfChunk = onceAChunk((chunk: ReadonlyMap<unknown, unknown>) =>
+  Buffer.from(JSON.stringify([...chunk]).slice(1, -1)),
+);
 
 /**
  * Maps and sets as tagged arrays; no key of the ledger begins with a dollar sign. What holds none is the very

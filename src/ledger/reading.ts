@@ -5,7 +5,7 @@
  */
 import type { ActivityId, Instant, Micros } from '../jim/activity.ts';
 import { MICROS_PER_SECOND, before, earlier, instant, later } from '../jim/activity.ts';
-import { ChunkedMap } from './chunked-map.ts';
+import { ChunkedMap, onceAChunk } from './chunked-map.ts';
 import type { Counted, Ledger, Reading, TotalHint, Unread } from './ledger.ts';
 
 /** Counted ids remembered beyond those that the window and unread parts need; pruning sorts and copies, so a few more may wait. */
@@ -214,16 +214,10 @@ export function prune(ledger: Ledger, overlap: Micros, { ids, slack } = REMEMBER
   return { ...ledger, counted, reading: { ...ledger.reading, horizon } };
 }
 
-/** `created` of a chunk's rows, lowest first. A chunk never changes, so a poll sorts one of them. */
-function createdIn(chunk: ReadonlyMap<ActivityId, Counted>): Float64Array {
-  const known = CREATED_IN.get(chunk);
-  if (known !== undefined) return known;
-  const sorted = Float64Array.from(chunk.values(), ({ created }) => created).toSorted();
-  CREATED_IN.set(chunk, sorted);
-  return sorted;
-}
-
-const CREATED_IN = new WeakMap<ReadonlyMap<ActivityId, Counted>, Float64Array>();
+/** `created` of a chunk's rows, lowest first. */
+const createdIn = onceAChunk((chunk: ReadonlyMap<ActivityId, Counted>) =>
+  Float64Array.from(chunk.values(), ({ created }) => created).toSorted(),
+);
 
 /** The lowest `created` of the newest so many; of equal ones all belong to them. */
 function newestCreated(counted: ChunkedMap<ActivityId, Counted>, many: number): number {
