@@ -1,15 +1,8 @@
 /** When a life may be judged: not while the disk holds what the process has yet to count and show. */
 import { expect, test } from 'vitest';
 import { createRig } from '../poll/rig.ts';
+import { RUN } from '../poll/rows.ts';
 import { Observer } from './observer.ts';
-
-const RUN = {
-  targetType: 'ConnectedSystemRunProfile',
-  targetOperationType: 'Execute',
-  targetName: 'Export',
-  targetContext: 'HR System',
-  runType: 'Export',
-};
 
 test('a life is not calm after a commit that reached the disk but failed', async () => {
   const rig = await createRig({ publish: 'when asked' });
