@@ -137,33 +137,60 @@ export interface Wanted {
   readonly fromOldest: number;
 }
 
-/** Finds rows by id. A page that shows several of them answers for all. */
+/**
+ * Finds rows by id. A page that shows several of them answers for all, and where one of them is gone, its page tells
+ * which other open rows went with it: a restored backup or retention takes many, and each would need a turn of its own.
+ */
 export async function lookUpAll(
   reader: JimReader,
   wanted: readonly Wanted[],
-  totalCount: number,
+  { totalCount, open }: { readonly totalCount: number; readonly open: Ledger['open'] },
 ): Promise<LookUps> {
   const slices: Slice[] = [];
-  const gone: ActivityId[] = [];
-  const lookedUp: ActivityId[] = [];
+  const gone = new Set<ActivityId>();
+  const lookedUp = new Set<ActivityId>();
   const found = new Set<ActivityId>();
   const see = (slice: Slice): void => {
     slices.push(slice);
     for (const { activity } of slice.sightings) found.add(activity.id);
   };
+  const isSpent = (): boolean => slices.length + gone.size >= MAX_LOOKUP_REQUESTS;
+  /** Absence from a list proves nothing: only JIM's own 404 for the id does. */
+  const isGone = async (id: ActivityId): Promise<boolean> => {
+    if (await reader.hasActivity(id)) return false;
+    gone.add(id);
+    return true;
+  };
   for (const { id, created, fromOldest } of wanted) {
-    if (found.has(id)) {
-      lookedUp.push(id);
-      continue;
-    }
-    if (slices.length + gone.length >= MAX_LOOKUP_REQUESTS) break;
-    lookedUp.push(id);
+    if (found.has(id)) lookedUp.add(id);
+    if (lookedUp.has(id)) continue;
+    if (isSpent()) break;
+    lookedUp.add(id);
     const start: Start = { high: created, fromOldest, totalCount };
+    const before = slices.length;
     if (await lookUp(reader, id, start, see)) continue;
-    // Absence from a list proves nothing: only JIM's own 404 for the id does.
-    if (!(await reader.hasActivity(id))) gone.push(id);
+    if (!(await isGone(id)) || reader.filters) continue;
+    for (const other of lackedBy(slices.slice(before), open)) {
+      if (found.has(other) || lookedUp.has(other)) continue;
+      if (isSpent()) break;
+      lookedUp.add(other);
+      if (!(await isGone(other))) break;
+    }
   }
-  return { slices, gone, lookedUp };
+  return { slices, gone: [...gone], lookedUp: [...lookedUp] };
+}
+
+/** Open rows that a page of the whole list would show by their `created`, and does not. */
+function lackedBy(slices: readonly Slice[], open: Ledger['open']): readonly ActivityId[] {
+  const isWithin = (created: Instant, slice: Slice): boolean => {
+    const { first, last, ended, sightings, totalCount } = slice;
+    if (first === null || last === null) return false;
+    const begins = sightings[0]?.fromOldest === totalCount - 1;
+    return (begins || created < first) && (ended || created > last);
+  };
+  return [...open].flatMap(([id, { created }]) =>
+    slices.some((slice) => isWithin(created, slice)) ? [id] : [],
+  );
 }
 
 /** Slices of the newest unread part, downwards; nothing is skipped between two of them. */

@@ -203,7 +203,8 @@ export function createPoller(options: PollerOptions): Poller {
     if (wanted.size === 0) return;
 
     const newestFirst = [...wanted.values()].toSorted((a, b) => b.created - a.created);
-    const found = await lookUpAll(turn.reader, newestFirst, turn.totalCount);
+    const { totalCount } = turn;
+    const found = await lookUpAll(turn.reader, newestFirst, { totalCount, open });
     see(turn, found.slices);
     memory.lookedFor(found.lookedUp);
     const { gone, lookedUp } = found;

@@ -68,6 +68,26 @@ test('rows that vanished do not keep an orphan waiting', async () => {
   expect(runsCounted(rig)).toBe(1);
 });
 
+test('rows that vanished while they were orphans do not keep another orphan waiting', async () => {
+  const rig = await createRig({ dialect: '0.14', publish: false });
+  const { world } = rig;
+  const DAY_SECONDS = 86_400;
+  const lost = insertOpen(world, VANISHED, 8.5 * DAY_SECONDS);
+  loadFinished(world, BETWEEN, { endsAgoSeconds: 8 * DAY_SECONDS });
+  const [orphan = ''] = insertOpen(world, 1, 7.5 * DAY_SECONDS);
+  loadFinished(world, BETWEEN);
+  await rig.poll();
+  // More than a page is in progress: that the status page lacks them proves nothing.
+  insertOpen(world, 140, 200);
+  await rig.pollFor(2 * MINUTE_MS);
+  world.removeAll(lost);
+  world.update(orphan, ENDED);
+  rig.pass(HOUR_MS);
+  await rig.pollFor(10 * MINUTE_MS);
+  expect(runsCounted(rig)).toBe(1);
+  expect(rig.ledger().missing.size).toBe(VANISHED);
+});
+
 describe.each(['0.14', 'main'] as const)('JIM %s', (dialect) => {
   test('each row that vanished has its turn, not the first of them again and again', async () => {
     const rig = await rigOfVanished(dialect);
