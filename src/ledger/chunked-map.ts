@@ -93,20 +93,6 @@ export class ChunkedMap<K, V> implements ReadonlyMap<K, V> {
   }
 }
 
-/** What is made of a chunk, made once: chunks never change, and of ten thousand entries a poll changes those of one. */
-export function onceAChunk<Chunk extends ReadonlyMap<unknown, unknown>, Made>(
-  make: (chunk: Chunk) => Made,
-): (chunk: Chunk) => Made {
-  const made = new WeakMap<Chunk, Made>();
-  return (chunk) => {
-    const known = made.get(chunk);
-    if (known !== undefined) return known;
-    const fresh = make(chunk);
-    made.set(chunk, fresh);
-    return fresh;
-  };
-}
-
 function filterChunk<K, V>(
   chunk: ReadonlyMap<K, V>,
   isKept: (value: V) => boolean,

@@ -2,44 +2,75 @@
  * What is true of every ledger. Checked before it is written and after it is read: a violation before is our
  * bug, a violation after is a damaged or foreign file; both stop the exporter rather than count wrong.
  */
-import type { ActivityTotals, Cell, Ledger, RunTotals, StatusCounts } from './ledger.ts';
+import type {
+  ActivityAccount,
+  ActivityTotals,
+  Cell,
+  Ledger,
+  RunAccount,
+  RunTotals,
+  StatusCounts,
+} from './ledger.ts';
+import { onceEach } from './once-each.ts';
+
+const MAX_SENTENCES = 10;
 
 /** Sentences that say what is wrong; none for a sound ledger. */
 export function violations(ledger: Ledger): readonly string[] {
+  const found = [
+    ...violationsOf(ledger, checkIds),
+    ...[...ledger.activities.values()].flatMap(ofActivityAccount),
+    ...[...ledger.runs.values()].flatMap(ofRunAccount),
+    ...violationsOf(ledger, checkReading),
+  ];
+  return found.slice(0, MAX_SENTENCES);
+}
+
+function violationsOf<T>(value: T, rules: (value: T, check: Check) => void): readonly string[] {
   const found: string[] = [];
-  const check = (holds: boolean, sentence: string): void => {
-    if (!holds && found.length < 10) found.push(sentence);
-  };
-  for (const id of ledger.open.keys()) {
-    check(!ledger.counted.has(id), `Activity ${id} is both counted and open`);
-    check(!ledger.missing.has(id), `Activity ${id} is both open and missing`);
-  }
-  for (const id of ledger.missing.keys())
-    check(!ledger.counted.has(id), `Activity ${id} is both counted and missing`);
-  for (const account of ledger.activities.values()) {
-    const name = `${account.targetType}/${account.operation}`;
-    checkActivityTotals(account.published, name, check);
-    checkActivityTotals(account.held, name, check);
-    check(
-      account.birth !== null || sum(account.held.statuses) === 0,
-      `${name} holds increments though it was released`,
-    );
-  }
-  for (const account of ledger.runs.values()) {
-    const name = `a run profile of type ${account.labels.runType}`;
-    checkRunTotals(account.published, name, check);
-    checkRunTotals(account.held, name, check);
-    check(
-      account.birth !== null || sum(account.held.statuses) === 0,
-      `${name} holds increments though it was released`,
-    );
-    for (const [cellName, cell] of account.cells) checkCell(cell, `${name}, ${cellName}`, check);
-  }
-  checkReading(ledger, check);
+  rules(value, (holds, sentence) => {
+    if (!holds && found.length < MAX_SENTENCES) found.push(sentence);
+  });
   return found;
 }
 
+// An account never changes, and of hundreds a poll exchanges those that ran.
+const ofActivityAccount = onceEach((account: ActivityAccount) =>
+  violationsOf(account, checkActivityAccount),
+);
+const ofRunAccount = onceEach((account: RunAccount) => violationsOf(account, checkRunAccount));
+
 type Check = (holds: boolean, sentence: string) => void;
+
+function checkIds({ open, missing, counted }: Ledger, check: Check): void {
+  for (const id of open.keys()) {
+    check(!counted.has(id), `Activity ${id} is both counted and open`);
+    check(!missing.has(id), `Activity ${id} is both open and missing`);
+  }
+  for (const id of missing.keys())
+    check(!counted.has(id), `Activity ${id} is both counted and missing`);
+}
+
+function checkActivityAccount(account: ActivityAccount, check: Check): void {
+  const name = `${account.targetType}/${account.operation}`;
+  checkActivityTotals(account.published, name, check);
+  checkActivityTotals(account.held, name, check);
+  check(
+    account.birth !== null || sum(account.held.statuses) === 0,
+    `${name} holds increments though it was released`,
+  );
+}
+
+function checkRunAccount(account: RunAccount, check: Check): void {
+  const name = `a run profile of type ${account.labels.runType}`;
+  checkRunTotals(account.published, name, check);
+  checkRunTotals(account.held, name, check);
+  check(
+    account.birth !== null || sum(account.held.statuses) === 0,
+    `${name} holds increments though it was released`,
+  );
+  for (const [cellName, cell] of account.cells) checkCell(cell, `${name}, ${cellName}`, check);
+}
 
 function checkActivityTotals(totals: ActivityTotals, name: string, check: Check): void {
   check(isCount(totals.errors), `the errors of ${name} are no count`);

@@ -5,8 +5,9 @@
  */
 import type { ActivityId, Instant, Micros } from '../jim/activity.ts';
 import { MICROS_PER_SECOND, before, earlier, instant, later } from '../jim/activity.ts';
-import { ChunkedMap, onceAChunk } from './chunked-map.ts';
+import { ChunkedMap } from './chunked-map.ts';
 import type { Counted, Ledger, Reading, TotalHint, Unread } from './ledger.ts';
+import { onceEach } from './once-each.ts';
 
 /** Counted ids remembered beyond those that the window and unread parts need; pruning sorts and copies, so a few more may wait. */
 const REMEMBERED = { ids: 10_000, slack: 1_000 };
@@ -215,7 +216,7 @@ export function prune(ledger: Ledger, overlap: Micros, { ids, slack } = REMEMBER
 }
 
 /** `created` of a chunk's rows, lowest first. */
-const createdIn = onceAChunk((chunk: ReadonlyMap<ActivityId, Counted>) =>
+const createdIn = onceEach((chunk: ReadonlyMap<ActivityId, Counted>) =>
   Float64Array.from(chunk.values(), ({ created }) => created).toSorted(),
 );
 

@@ -102,6 +102,17 @@ interface WatchedDisk extends VirtualDisk {
   forgets(ids: Iterable<ActivityId>): void;
 }
 
+/** As in the state file. Texts of parts are kept from commit to commit: a copy of the ledger has none of them. */
+function textOf(ledger: Ledger): string {
+  const text = encodeLedger(ledger).toString();
+  const copy = structuredClone({ ...ledger, counted: new Map(ledger.counted) });
+  if (encodeLedger(copy).toString() !== text)
+    throw new Error('what is written of the ledger is not what it holds');
+  return text;
+}
+
+const COMMITS_PER_WRITTEN = 8;
+
 /** A ledger never changes, so it is turned into bytes only when somebody reads them: a restart. */
 function virtualDisk(): WatchedDisk {
   let durable: StateBackup | null = null;
@@ -115,13 +126,13 @@ function virtualDisk(): WatchedDisk {
     crashed: false,
     load: async () => {
       forgotten = durable?.forgotten ?? new Set();
-      return durable === null
-        ? null
-        : decodeLedger(encodeLedger(durable.ledger).toString(), 'virtual');
+      return durable === null ? null : decodeLedger(textOf(durable.ledger), 'virtual');
     },
     commit: async (ledger) => {
       const broken = violations(ledger);
       if (broken.length > 0) throw new Error(`The ledger breaks its own rules: ${broken.join()}`);
+      // Now and then, so that a restart meets texts that were kept of an older ledger.
+      if (commits % COMMITS_PER_WRITTEN === 0) encodeLedger(ledger);
       const outcome = disk.full ? 'before' : planned.shift();
       const next = forgetting.length === 0 ? forgotten : new Set([...forgotten, ...forgetting]);
       forgetting = [];
