@@ -186,7 +186,7 @@ async function compare(
           lines.push(
             line(`${what}: against ${name}`, perSecond / theirRate, '×', {
               ...(least === undefined ? {} : { goal: { atLeast: least } }),
-              remark: `${name}: ${theirRate.toFixed(theirRate < 100 ? 1 : 0)} scrapes/s, ${cpuMsOf(results).toFixed(2)} ms of CPU each`,
+              remark: `${name}: ${theirRate.toFixed(theirRate < 100 ? 1 : 0)} scrapes/s, p99 ${median(results.map(({ p99Ms: ms }) => ms)).toFixed(2)} ms, ${cpuMsOf(results).toFixed(2)} ms of CPU each`,
             }),
           );
         }
