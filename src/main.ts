@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /** Arguments, environment, signals and the exit code; what is done stands elsewhere. */
 import { randomUUID } from 'node:crypto';
 import { existsSync, rmSync } from 'node:fs';
@@ -39,7 +38,9 @@ const build = readBuildInfo();
 process.stdout.on('error', () => undefined);
 process.stderr.on('error', () => undefined);
 
-process.exit(await run(parseArguments(process.argv.slice(2), versionText(build))));
+void run(parseArguments(process.argv.slice(2), versionText(build))).then((code) => {
+  process.exit(code);
+});
 
 async function run(parsed: ParsedArguments): Promise<number> {
   switch (parsed.command) {

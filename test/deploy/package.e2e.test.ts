@@ -72,11 +72,11 @@ function tarball(): string {
 describe('the package', () => {
   test('contains what runs, its types, and what people load into Prometheus and Grafana; nothing else', () => {
     const types = readdirSync(join(REPOSITORY, 'src'), { recursive: true, encoding: 'utf8' })
-      .filter((path) => path.endsWith('.ts') && path !== 'build-stamp.ts')
+      .filter((path) => path.endsWith('.ts') && !['build-stamp.ts', 'code-cache.ts'].includes(path))
       .map((path) => `dist/${path.replace(/\.ts$/, '')}.d.ts`);
     // The program, what embeds it, and what they share or load when it is asked for.
     const code = readdirSync(join(REPOSITORY, 'dist'))
-      .filter((name) => name.endsWith('.js') && name !== 'build-stamp.js')
+      .filter((name) => name.endsWith('.js') && !['build-stamp.js', 'code-cache.js'].includes(name))
       .map((name) => `dist/${name}`);
     expect(code).toEqual(expect.arrayContaining(['dist/main.js', 'dist/app.js']));
     expect(packed.files.map(({ path }) => path).toSorted()).toEqual(
@@ -93,6 +93,8 @@ describe('the package', () => {
         'dashboards/jim-exporter.json',
         'dashboards/jim-overview.json',
         'dist/build.json',
+        'dist/program.cache',
+        'dist/program.cjs',
         ...code,
         ...types,
         'package.json',
