@@ -47,8 +47,8 @@ export async function play(story: Story): Promise<Recording> {
 
 /** Takes what a target answers, step by step. */
 export interface Scraper {
-  /** The exposition of a step; null where the target did not answer. */
-  scraped(index: number, exposition: string | null): void;
+  /** The exposition of a step, in parts of whole lines; null where the target did not answer. */
+  scraped(index: number, exposition: readonly string[] | null): void;
 }
 
 export async function playInto(scraper: Scraper, story: Story): Promise<void> {
@@ -82,14 +82,25 @@ export async function playInto(scraper: Scraper, story: Story): Promise<void> {
   }
 }
 
-/** As the rig's own scrape, but quick with what is ASCII, as nearly all is: these are gigabytes. */
-function scrape({ publication, ourMs }: Rig): string {
+/** Of the bytes of a scrape: larger strings are slow to come and to go, and these are gigabytes. */
+const PART_BYTES = 65_536;
+
+/** As the rig's own scrape, in parts that end with a line; quick with what is ASCII, as nearly all is. */
+function scrape({ publication, ourMs }: Rig): readonly string[] {
   const current = publication.current();
-  if (current === null) return '';
+  if (current === null) return [];
   publication.served(current.publishedAtMs, ourMs());
   const { buffer, byteOffset, byteLength } = current.text.plain;
   const bytes = Buffer.from(buffer, byteOffset, byteLength);
-  return bytes.toString(isAscii(bytes) ? 'latin1' : 'utf8');
+  const encoding = isAscii(bytes) ? 'latin1' : 'utf8';
+  const parts: string[] = [];
+  for (let from = 0; from < bytes.length;) {
+    const isLast = bytes.length - from <= PART_BYTES;
+    const to = isLast ? bytes.length : bytes.lastIndexOf('\n', from + PART_BYTES - 1) + 1;
+    parts.push(bytes.toString(encoding, from, to));
+    from = to;
+  }
+  return parts;
 }
 
 /** The rules' windows hold four scrapes and more of these. */
@@ -123,23 +134,24 @@ async function collect(
  */
 export function createReader<Place>(
   newSeries: (series: string) => Place,
-): (exposition: string, take: (place: Place, value: string) => void) => void {
+): (exposition: readonly string[], take: (place: Place, value: string) => void) => void {
   const places = new Map<string, Place | null>();
   return (exposition, take) => {
-    let end = 0;
-    for (let from = 0; from < exposition.length; from = end + 1) {
-      const found = exposition.indexOf('\n', from);
-      end = found === -1 ? exposition.length : found;
-      if (exposition.startsWith('#', from)) continue;
-      // No value holds a space, and no line a timestamp.
-      const space = exposition.lastIndexOf(' ', end);
-      const series = exposition.slice(from, space);
-      let place = places.get(series);
-      if (place === undefined) {
-        place = isLookedAt(series) ? newSeries(series) : null;
-        places.set(series, place);
+    for (const lines of exposition) {
+      let end = 0;
+      for (let from = 0; from < lines.length; from = end + 1) {
+        end = lines.indexOf('\n', from);
+        if (lines.startsWith('#', from)) continue;
+        // No value holds a space, and no line a timestamp.
+        const space = lines.lastIndexOf(' ', end);
+        const series = lines.slice(from, space);
+        let place = places.get(series);
+        if (place === undefined) {
+          place = isLookedAt(series) ? newSeries(series) : null;
+          places.set(series, place);
+        }
+        if (place !== null) take(place, lines.slice(space + 1, end));
       }
-      if (place !== null) take(place, exposition.slice(space + 1, end));
     }
   };
 }
@@ -173,7 +185,7 @@ function createRecorder(startMs: number): Recorder {
         values.push(zero === 0 ? value : String(Number(value) - zero));
       };
       add(up, exposition === null ? '0' : '1');
-      read(exposition ?? '', add);
+      read(exposition ?? [], add);
     },
     recording() {
       for (const values of recording.values()) fill(values, scrapes);

@@ -151,7 +151,7 @@ function createMonthScraper(): Scraper & { played(): Played } {
   return {
     scraped(index, exposition) {
       up[index] = exposition === null ? 0 : 1;
-      read(exposition ?? '', (values, value) => {
+      read(exposition ?? [], (values, value) => {
         values[index] = Number(value);
       });
     },
