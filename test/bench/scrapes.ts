@@ -16,8 +16,10 @@ const JUDGED = { series: 10_000, openMetrics: false, gzip: true, connections: 10
 /** So much longer than the others, so that 1 % of its scrapes are enough to tell. */
 const JUDGED_TIMES = 4;
 
-const WARM_UP = { openMetrics: false, gzip: true, connections: 10 } as const;
-const WARM_UP_TIMES = 6;
+const NGINX = 'nginx static';
+
+const WARM_UP = { openMetrics: false, gzip: true, connections: 10, client: 'counting' } as const;
+const WARM_UP_TIMES = 12;
 
 type Way = Pick<LoadJob, 'openMetrics' | 'gzip' | 'connections'>;
 
@@ -128,7 +130,7 @@ async function startPeers(
   };
   const metrics = (): string => '/metrics';
   await add(
-    'nginx static',
+    NGINX,
     () => startNginx(files),
     (gzip) => (gzip ? '/gzip' : '/plain'),
   );
@@ -163,10 +165,11 @@ async function compare(
         const { ours, theirs } = await rounds(effort, load, exporter, compared, {
           ...way,
           durationMs,
+          client: 'counting',
         });
         const what = `(a) ${shown} series, ${openMetrics ? 'OpenMetrics' : 'text'}, ${gzip ? 'gzip' : 'plain'}, ${connections} connections`;
         const p99Ms = median(ours.map(({ p99Ms: ms }) => ms));
-        const perSecond = median(ours.map((one) => one.perSecond));
+        const perSecond = rateOf(ours);
         lines.push(
           line(what, perSecond, 'scrapes/s', {
             remark: `p50 ${median(ours.map(({ p50Ms }) => p50Ms)).toFixed(2)} ms, p99 ${p99Ms.toFixed(2)} ms, ${cpuMsOf(ours).toFixed(2)} ms of CPU each`,
@@ -180,9 +183,25 @@ async function compare(
             size: series,
             value: 1 / perSecond,
           });
+        if (judged) {
+          const nginx = compared.filter(({ name }) => name === NGINX);
+          const read = await rounds(effort, load, exporter, nginx, {
+            ...way,
+            durationMs,
+            client: 'undici',
+          });
+          const [their] = read.theirs.map(({ results }) => rateOf(results));
+          if (their !== undefined)
+            lines.push(
+              line(`${what}: against nginx, both read by undici`, rateOf(read.ours) / their, '×', {
+                goal: { atLeast: 0.6 },
+                remark: `as the goal was set; nginx: ${their.toFixed(0)} scrapes/s`,
+              }),
+            );
+        }
         for (const { name, results } of theirs) {
-          const theirRate = median(results.map((one) => one.perSecond));
-          const least = judged ? { 'nginx static': 0.6, pushgateway: 100 }[name] : undefined;
+          const theirRate = rateOf(results);
+          const least = judged && name === 'pushgateway' ? 100 : undefined;
           lines.push(
             line(`${what}: against ${name}`, perSecond / theirRate, '×', {
               ...(least === undefined ? {} : { goal: { atLeast: least } }),
@@ -228,6 +247,10 @@ async function turn(load: Load, pid: number, job: LoadJob): Promise<Turn> {
   const before = await cpuSecondsOf(pid);
   const result = await load.run(job);
   return { ...result, cpuMs: (((await cpuSecondsOf(pid)) - before) * 1_000) / result.scrapes };
+}
+
+function rateOf(turns: readonly Turn[]): number {
+  return median(turns.map(({ perSecond }) => perSecond));
 }
 
 /** Over all rounds: one alone is too short for the system's ticks. */
