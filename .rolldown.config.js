@@ -14,8 +14,14 @@ export default [
   {
     ...program,
     input: 'src/main.ts',
-    // A script and no module: only of scripts does Node 20 take code that is compiled already.
-    output: { ...output, format: 'cjs', file: 'dist/program.cjs', codeSplitting: false },
+    // A script and no module: only of scripts does Node 20 take code that is compiled already. As strict as a module.
+    output: {
+      ...output,
+      format: 'cjs',
+      file: 'dist/program.cjs',
+      codeSplitting: false,
+      banner: "'use strict';",
+    },
   },
   {
     ...program,

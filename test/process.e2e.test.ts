@@ -297,7 +297,7 @@ describe('Node’s restrictions', () => {
     });
     expect(code).toBe(1);
     // Thrown while the program's own file, which holds pino, is loaded: its first line was never written.
-    expect(stderr).toMatch(/^file:\S+\/dist\/\w+\.js:\d+$/m);
+    expect(stderr).toMatch(/^\S+\/dist\/program\.cjs:\d+$/m);
     expect(stderr).not.toContain('Starting jim-exporter');
   });
 });
