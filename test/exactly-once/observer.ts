@@ -93,12 +93,12 @@ export class Observer {
 
   async scraped(rig: Rig): Promise<void> {
     await rig.render();
-    const text = rig.scrape();
-    if (text === null) return;
+    const bytes = rig.scrapeBytes();
+    if (bytes === null) return;
     this.#scrapes += 1;
     let parsed: ParsedExposition;
     try {
-      parsed = parseExposition(text, 'text');
+      parsed = parseExposition(bytes, 'text');
     } catch (error) {
       this.#tell(`a scrape cannot be parsed: ${String(error)}`);
       return;

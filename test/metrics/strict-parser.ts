@@ -3,6 +3,8 @@
  * error with its line. It shares no code with the writers, so that they cannot agree on a mistake.
  */
 
+import { isAscii } from 'node:buffer';
+
 export type ExpositionFormat = 'text' | 'openmetrics';
 
 export interface ParsedExemplar {
@@ -54,9 +56,11 @@ export function parseExposition(
   bytes: string | Uint8Array,
   format: ExpositionFormat,
 ): ParsedExposition {
-  const text =
-    typeof bytes === 'string' ? bytes : new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  return new Parser(text, format).parse();
+  const buffer =
+    typeof bytes === 'string'
+      ? Buffer.from(bytes)
+      : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return new Parser(buffer, format).parse();
 }
 
 interface OpenFamily {
@@ -88,8 +92,10 @@ const MAX_KNOWN_FAMILIES = 1_000;
 const KNOWN_LINES = new Map<string, ReadLine>();
 const MAX_KNOWN_LINES = 20_000;
 
+const UTF_8 = new TextDecoder('utf-8', { fatal: true });
+
 class Parser {
-  readonly #text: string;
+  readonly #bytes: Buffer;
   readonly #format: ExpositionFormat;
   readonly #families = new Map<string, OpenFamily>();
   readonly #series = new Map<string, ParsedSample>();
@@ -97,8 +103,8 @@ class Parser {
   #line = '';
   #number = 0;
 
-  constructor(text: string, format: ExpositionFormat) {
-    this.#text = text;
+  constructor(bytes: Buffer, format: ExpositionFormat) {
+    this.#bytes = bytes;
     this.#format = format;
   }
 
@@ -111,17 +117,22 @@ class Parser {
     return { families: this.#families, series: this.#series };
   }
 
-  /** Without the end: each from its HELP to the next, of which the first begins the exposition. */
+  /**
+   * Without the end: each from its HELP to the next, of which the first begins the exposition. Each is a string of its
+   * own: a part of a larger one would keep that for as long as the part is known.
+   */
   #familyTexts(): readonly string[] {
     const end = this.#format === 'openmetrics' ? '# EOF\n' : '';
-    if (!this.#text.endsWith('\n')) this.#fail('the last line does not end');
-    if (!this.#text.endsWith(`\n${end}`) && this.#text !== end) this.#fail('no # EOF at the end');
-    const body = this.#text.slice(0, this.#text.length - end.length);
+    const size = this.#bytes.length - end.length;
+    const tail = this.#bytes.toString('latin1', Math.max(0, size - 1));
+    if (!tail.endsWith('\n')) this.#fail('the last line does not end');
+    if (tail !== `\n${end}` && tail !== end) this.#fail('no # EOF at the end');
     const texts: string[] = [];
-    for (let from = 0; from < body.length;) {
-      const next = body.indexOf('\n# HELP ', from);
-      const to = next === -1 ? body.length : next + 1;
-      texts.push(body.slice(from, to));
+    for (let from = 0; from < size;) {
+      const next = this.#bytes.indexOf('\n# HELP ', from, 'latin1');
+      const to = next === -1 ? size : next + 1;
+      const bytes = this.#bytes.subarray(from, to);
+      texts.push(isAscii(bytes) ? bytes.toString('latin1') : UTF_8.decode(bytes));
       from = to;
     }
     return texts;

@@ -62,7 +62,6 @@ describe.each(['0.14', 'main'] as const)('JIM %s', (dialect) => {
       const rig = await createRig({
         dialect,
         publish: false,
-        settings: { lookbackPages: 2_000, lookback: 1e15 as never },
       });
       const [deep = ''] = insertOpen(rig.world, 1, depth * 60 + 600);
       loadFinished(rig.world, depth);

@@ -248,6 +248,8 @@ export interface Rig {
   publish(): Promise<void>;
   /** What Prometheus would read now, and that it did. */
   scrape(): string | null;
+  /** As `scrape`, as it is sent. */
+  scrapeBytes(): Uint8Array | null;
 }
 
 export const START_MS = Date.UTC(2026, 10, 23, 6, 0, 0);
@@ -428,10 +430,14 @@ export async function createRig(options: RigOptions = {}): Promise<Rig> {
     },
     render,
     scrape: () => {
+      const bytes = rig.scrapeBytes();
+      return bytes === null ? null : new TextDecoder().decode(bytes);
+    },
+    scrapeBytes: () => {
       const current = rig.publication.current();
       if (current === null) return null;
       rig.publication.served(current.publishedAtMs, ourMs());
-      return new TextDecoder().decode(current.text.plain);
+      return current.text.plain;
     },
   };
   return rig;
