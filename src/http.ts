@@ -225,9 +225,11 @@ async function exchange(
   const maxBytes = options.maxBodyBytes ?? MAX_BODY_BYTES;
   const bytes = await readBounded(response.body, maxBytes);
   if (bytes === 'too_large') throw oversized(call, options.peer, status, maxBytes);
-  const body = new TextDecoder().decode(bytes);
+  const body = UTF_8.decode(bytes);
   return { status, headers, body, receivedAtMs: options.clock.nowMs() };
 }
+
+const UTF_8 = new TextDecoder();
 
 /** Leaving the loop early closes the connection, so that nobody sends the rest. */
 async function readBounded(
@@ -322,6 +324,8 @@ export interface UndiciTransport extends Transport {
   readonly close: () => Promise<void>;
 }
 
+/** A page of Activities is larger than undici's 64 KiB, at which it would stop and start the connection for each. */
+const READ_AHEAD_BYTES = 1024 * 1024;
 /** Longer than the usual 15 s between polls, shorter than the 60 s after which proxies hang up. */
 const KEEP_ALIVE_MS = 30_000;
 /** A host that does not answer a connection in this time answers none; the system's own limit is 2 minutes. */
@@ -342,6 +346,7 @@ export function undiciTransport(options: {
       headers,
       body: body ?? null,
       signal,
+      highWaterMark: READ_AHEAD_BYTES,
     });
     return {
       status: response.statusCode,

@@ -69,9 +69,7 @@ function callOf(baseUrl: string, asking: Asking): HttpCall {
     encodeURIComponent(asking.values?.[name] ?? ''),
   );
   const url = new URL(`${baseUrl.replace(/\/+$/, '')}${path}`);
-  for (const [name, value] of Object.entries(asking.query ?? {})) {
-    url.searchParams.set(name, value);
-  }
+  if (asking.query !== undefined) url.search = new URLSearchParams(asking.query).toString();
   return {
     method: 'GET',
     url,

@@ -42,6 +42,8 @@ export class Draft {
   readonly open: CopyOnWrite<ActivityId, Open>;
   readonly missing: CopyOnWrite<ActivityId, Missing>;
   readonly #activities = new Map<string, ActivityTally>();
+  /** By what the naming of a row gave: the same for rows of the same names. */
+  readonly #tallies = new Map<Labelled, ActivityTally>();
   readonly #runs = new Map<string, RunTally>();
   readonly #recurring: CopyOnWrite<string, RecurringAccount>;
   readonly #owedStats: CopyOnWrite<ActivityId, OwedStats>;
@@ -112,7 +114,10 @@ export class Draft {
     this.missing.delete(id);
   }
 
-  #activityTally({ targetType, operation, connectedSystem }: Labelled): ActivityTally {
+  #activityTally(labelled: Labelled): ActivityTally {
+    const known = this.#tallies.get(labelled);
+    if (known !== undefined) return known;
+    const { targetType, operation, connectedSystem } = labelled;
     const key = activityKey(targetType, operation, connectedSystem);
     let tally = this.#activities.get(key);
     if (tally === undefined) {
@@ -122,6 +127,7 @@ export class Draft {
       tally = new ActivityTally(account, this.#nowMs);
       this.#activities.set(key, tally);
     }
+    this.#tallies.set(labelled, tally);
     return tally;
   }
 

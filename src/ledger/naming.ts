@@ -19,7 +19,8 @@ export type NamingEvent =
 export class Naming {
   readonly #nowMs: number;
   readonly #tell: (event: NamingEvent) => void;
-  readonly #names = new Map<Activity, Names>();
+  /** By target context and name: of a catch-up's thousands of rows most are runs of the same few run profiles. */
+  readonly #names = new Map<string | null, Map<string | null, Names[]>>();
   #admissions: Admissions;
 
   constructor(admissions: Admissions, nowMs: number, tell: (event: NamingEvent) => void) {
@@ -44,8 +45,13 @@ export class Naming {
     if (count > 0) this.#tell({ kind: 'folded', count });
   }
 
+  /** The same reference for the same names: nothing is admitted between two rows of an observation. */
   labelsOf(activity: Activity): Labelled {
     const names = this.#namesOf(activity);
+    return (names.labelled ??= this.#labelled(activity, names));
+  }
+
+  #labelled(activity: Activity, names: Names): Labelled {
     const targetType = this.#word('targetType', activity.targetType);
     const operation = this.#word('operation', activity.operation);
     const connectedSystem = nameAs(this.#admissions, 'connectedSystems', names.connectedSystem);
@@ -60,10 +66,15 @@ export class Naming {
 
   /** Asked for to admit and again to label: cleaned once. */
   #namesOf(activity: Activity): Names {
-    const known = this.#names.get(activity);
+    const { targetContext, targetName } = activity;
+    const ofContext = this.#names.get(targetContext) ?? new Map<string | null, Names[]>();
+    this.#names.set(targetContext, ofContext);
+    const ofTarget = ofContext.get(targetName) ?? [];
+    ofContext.set(targetName, ofTarget);
+    const known = ofTarget.find(({ of }) => isOfOneKind(of, activity));
     if (known !== undefined) return known;
     const names = namesOf(activity);
-    this.#names.set(activity, names);
+    ofTarget.push(names);
     return names;
   }
 
@@ -86,17 +97,25 @@ export class Naming {
 
 /** Names as label values, before they are admitted or folded. */
 interface Names {
+  /** One of the Activities that have them. */
+  readonly of: Activity;
+  labelled: Labelled | null;
   readonly connectedSystem: string;
   readonly run: { readonly labels: RunLabels; readonly key: string } | null;
 }
 
+function isOfOneKind(a: Activity, b: Activity): boolean {
+  return a.runType === b.runType && a.operation === b.operation && a.targetType === b.targetType;
+}
+
 function namesOf(activity: Activity): Names {
+  const of = activity;
   const connectedSystem = labelValue(connectedSystemOf(activity));
-  if (!isRun(activity)) return { connectedSystem, run: null };
+  if (!isRun(activity)) return { of, labelled: null, connectedSystem, run: null };
   const labels: RunLabels = {
     connectedSystem: labelValue(activity.targetContext ?? ''),
     runProfile: labelValue(activity.targetName ?? ''),
     runType: labelValue(activity.runType),
   };
-  return { connectedSystem, run: { labels, key: runKey(labels) } };
+  return { of, labelled: null, connectedSystem, run: { labels, key: runKey(labels) } };
 }
