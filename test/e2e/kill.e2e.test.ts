@@ -12,7 +12,7 @@ import { createScene, eventually, scrape, sum } from './scene.ts';
 const LANES = [1, 2];
 const KILLS_PER_LANE = 50;
 /** A kill falls so soon after the start: into reading the state, taking the lock, listening. */
-const LONGEST_START_MS = 600;
+const LONGEST_START_MS = 400;
 /** Or so soon after the first request: into polls, commits and publications. */
 const LONGEST_WORK_MS = 250;
 
