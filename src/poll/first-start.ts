@@ -7,7 +7,7 @@ import { before, earlier, isFinishedStatus } from '../jim/activity.ts';
 import type { Observation, Sighting } from '../ledger/account.ts';
 import type { HeadRead } from '../ledger/reading.ts';
 import type { ListReader, Slice } from './walk.ts';
-import { PAGE_SIZE, WalkVoid, descend } from './walk.ts';
+import { PAGE_SIZE, WalkVoid, descend, isLastPage } from './walk.ts';
 
 /** Pages of unfinished rows read at the first start; more stay to be adopted when they are met. */
 const MAX_STATUS_PAGES = 100;
@@ -84,7 +84,7 @@ export async function readStatusPage(reader: ListReader, number: number): Promis
   });
   return {
     sightings: page.activities.map((activity) => ({ activity, date: page.date, fromOldest: null })),
-    ended: !page.hasNextPage,
+    ended: isLastPage(page),
   };
 }
 
@@ -131,7 +131,7 @@ export async function readInProgress(
   });
   return {
     sightings: page.activities.map((activity) => ({ activity, date: page.date, fromOldest: null })),
-    ended: !page.hasNextPage,
+    ended: isLastPage(page),
   };
 }
 

@@ -42,6 +42,8 @@ export interface Slice {
   readonly lastFromOldest: number;
   /** No older rows follow. */
   readonly ended: boolean;
+  /** JIM said that older rows follow. */
+  readonly promisesMore: boolean;
   readonly totalCount: number;
   readonly date: Instant;
 }
@@ -85,7 +87,7 @@ async function* descendByInstant(
     const slice = sliceOf(page, 'newest');
     yield slice;
     if (slice.ended) return;
-    promised = true;
+    promised = slice.promisesMore;
     // Only more than a page of equal instants needs page numbers: main orders those by id.
     if (slice.last === null || slice.last === createdTo) {
       number += 1;
@@ -130,7 +132,12 @@ async function* continueBelow(
   let previous = aboveSlice;
   for (;;) {
     const next = below(reader, ref, previous);
-    let slice = await readPage(reader, next);
+    let slice = await readPage(reader, next, previous.promisesMore);
+    if (isEmpty(slice) && !previous.promisesMore) {
+      // It says nothing of how many rows there are.
+      yield { ...slice, totalCount: previous.totalCount };
+      return;
+    }
     if (next.from === 'newest' && ref.from === 'newest' && slice.totalCount < previous.totalCount) {
       // Rows left meanwhile: if they lay above, the list moved up and hid rows between the two pages.
       const again = await readPage(reader, ref);
@@ -177,15 +184,28 @@ export async function readNewestFromOldest(reader: ListReader): Promise<Slice> {
   return readPage(reader, { from: 'oldest', number: reader.maxPage ?? 1, size: PAGE_SIZE });
 }
 
-async function readPage(reader: ListReader, ref: PageRef): Promise<Slice> {
+/** A page past the last row, which is no error where JIM's count had promised none. */
+async function readPage(reader: ListReader, ref: PageRef, isPromised = true): Promise<Slice> {
   const page = await reader.list({
     sortBy: 'created',
     direction: ref.from === 'newest' ? 'desc' : 'asc',
     page: ref.number,
     pageSize: ref.size,
   });
-  if (page.rowCount === 0 && ref.number > 1) throw emptyPage();
+  if (page.rowCount === 0 && ref.number > 1 && isPromised) throw emptyPage();
   return sliceOf(page, ref.from);
+}
+
+/**
+ * Whether no rows follow a page. JIM counts in one statement and reads the page in another, so a row inserted between
+ * them may lie below a full page that is called the last (counting.md, rule 16); a page with room left shows it.
+ */
+export function isLastPage({ hasNextPage, rowCount, pageSize }: ActivityPage): boolean {
+  return !hasNextPage && rowCount < pageSize;
+}
+
+function isEmpty({ sightings, rejected }: Slice): boolean {
+  return sightings.length + rejected.length === 0;
 }
 
 function emptyPage(): WalkVoid {
@@ -209,7 +229,8 @@ function sliceOf(page: ActivityPage, from: PageRef['from']): Slice {
     first: sightings[0]?.activity.created ?? null,
     last: sightings.at(-1)?.activity.created ?? null,
     lastFromOldest: from === 'oldest' ? position(0) : position(Math.max(0, page.rowCount - 1)),
-    ended: from === 'oldest' ? page.page === 1 : !page.hasNextPage,
+    ended: from === 'oldest' ? page.page === 1 : isLastPage(page),
+    promisesMore: from === 'oldest' ? page.page > 1 : page.hasNextPage,
     totalCount: page.totalCount,
     date: page.date,
   };
@@ -311,7 +332,7 @@ async function locate(
       if (side === 'above') return { ref, slice };
       if (slice.ended) return { ref, slice };
       const next = toRef(depth + 1);
-      return { ref: next, slice: await readPage(reader, next) };
+      return { ref: next, slice: await readPage(reader, next, slice.promisesMore) };
     }
     const neighbour = side === 'above' ? depth - 1 : depth + 1;
     depth = beside ? neighbour : Math.floor((low + top) / 2);
