@@ -12,7 +12,7 @@ const inAscii = {
       if (file.type !== 'chunk') continue;
       // All of them stand in strings, templates and patterns, where an escape means the same.
       file.code = file.code.replaceAll(
-        /[^\x00-\x7f]/g,
+        /[\u0080-\uffff]/g,
         (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
       );
     }
