@@ -23,7 +23,7 @@ const MIN_TIME_LIMIT_MS = 300_000;
 export interface ZeroHold {
   readonly nowMs: number;
   readonly zeroHoldMs: number;
-  /** Whether a scrape was answered, before `nowMs`, with a publication made at or after `atMs` (our clock). */
+  /** Whether a scrape was answered, before `nowMs`, with a publication made after `atMs` (our clock). */
   readonly servedSince: (atMs: number, nowMs: number) => boolean;
 }
 

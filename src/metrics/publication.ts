@@ -41,8 +41,9 @@ export interface Publication {
   /** Told by the web server: a scrape was answered with the publication of that time. */
   served(publishedAtMs: number, nowMs: number): void;
   /**
-   * Whether a scrape was answered with a publication made at `bornAtMs` or later (design, section 2, rule 8), as far
-   * as can be known at `nowMs`: what was scraped before our clock was set back proves nothing by the new time.
+   * Whether a scrape was answered with a publication made after `bornAtMs` (design, section 2, rule 8; one of the same
+   * millisecond may have been made before), as far as can be known at `nowMs`: what was scraped before our clock was
+   * set back proves nothing by the new time.
    */
   servedSince(bornAtMs: number, nowMs: number): boolean;
 }
@@ -137,6 +138,6 @@ function createScrapeMemory(): ScrapeMemory {
         newest = { publishedAtMs, atMs: nowMs };
     },
     servedSince: (bornAtMs, nowMs) =>
-      newest !== null && newest.atMs <= nowMs && newest.publishedAtMs >= bornAtMs,
+      newest !== null && newest.atMs <= nowMs && newest.publishedAtMs > bornAtMs,
   };
 }
