@@ -25,6 +25,7 @@ describe('is refused', () => {
   const histogram = (lines: string): string => HISTOGRAM + lines;
   it.each<readonly [why: string, format: ExpositionFormat, body: string, message: string]>([
     ['a blank line', 'text', `${GAUGE}\na_b 1\n`, 'unexpected text'],
+    ['a byte order mark', 'text', `\ufeff${GAUGE}a_b 1\n`, 'unexpected text'],
     ['a last line without end', 'text', `${GAUGE}a_b 1`, 'does not end'],
     ['no end mark', 'openmetrics', `${GAUGE}a_b 1\n`, 'no # EOF'],
     ['an end mark in text', 'text', `${GAUGE}a_b 1\n${EOF}`, 'neither HELP nor TYPE'],

@@ -92,7 +92,8 @@ const MAX_KNOWN_FAMILIES = 1_000;
 const KNOWN_LINES = new Map<string, ReadLine>();
 const MAX_KNOWN_LINES = 20_000;
 
-const UTF_8 = new TextDecoder('utf-8', { fatal: true });
+/** A byte order mark is no part of either format: it stays, and no line begins with it. */
+const UTF_8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 class Parser {
   readonly #bytes: Buffer;
