@@ -20,7 +20,7 @@ export class Naming {
   readonly #nowMs: number;
   readonly #tell: (event: NamingEvent) => void;
   /** By target context and name: of a catch-up's thousands of rows most are runs of the same few run profiles. */
-  readonly #names = new Map<string | null, Map<string | null, Names[]>>();
+  readonly #names = new Map<string | null, Map<string | null, readonly Names[]>>();
   #admissions: Admissions;
 
   constructor(admissions: Admissions, nowMs: number, tell: (event: NamingEvent) => void) {
@@ -67,14 +67,12 @@ export class Naming {
   /** Asked for to admit and again to label: cleaned once. */
   #namesOf(activity: Activity): Names {
     const { targetContext, targetName } = activity;
-    const ofContext = this.#names.get(targetContext) ?? new Map<string | null, Names[]>();
-    this.#names.set(targetContext, ofContext);
-    const ofTarget = ofContext.get(targetName) ?? [];
-    ofContext.set(targetName, ofTarget);
+    const ofTarget = this.#names.get(targetContext)?.get(targetName) ?? [];
     const known = ofTarget.find(({ of }) => isOfOneKind(of, activity));
     if (known !== undefined) return known;
     const names = namesOf(activity);
-    ofTarget.push(names);
+    const ofContext = this.#names.get(targetContext) ?? new Map<string | null, readonly Names[]>();
+    this.#names.set(targetContext, ofContext.set(targetName, [...ofTarget, names]));
     return names;
   }
 

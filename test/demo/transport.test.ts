@@ -1,3 +1,4 @@
+import { text } from 'node:stream/consumers';
 import { describe, expect, test } from 'vitest';
 import { createSimulator, type Simulator } from '../../src/demo/simulator.ts';
 import { simulatorTransport } from '../../src/demo/transport.ts';
@@ -26,19 +27,13 @@ function get(
   });
 }
 
-async function read(body: AsyncIterable<Uint8Array>): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of body) chunks.push(chunk);
-  return Buffer.concat(chunks).toString();
-}
-
 describe('the simulator as a transport', () => {
   test('answers with lower-case headers and the whole body', async () => {
     const answer = await get(simulatorWithRows(3));
     expect(answer.status).toBe(200);
     expect(answer.headers['content-type']).toBe('application/json; charset=utf-8');
     expect(answer.headers['date']).toBe('Mon, 23 Nov 2026 12:00:00 GMT');
-    expect(JSON.parse(await read(answer.body))).toMatchObject({ totalCount: 3 });
+    expect(JSON.parse(await text(answer.body))).toMatchObject({ totalCount: 3 });
   });
 
   test('a reset is an error with the code that Node gives', async () => {
@@ -101,7 +96,7 @@ describe('the edges of the transport', () => {
     const simulator = simulatorWithRows(1);
     simulator.faults.inject({ kind: 'status', status: 403, body: 'empty' });
     const answer = await get(simulator);
-    expect([answer.status, await read(answer.body)]).toEqual([403, '']);
+    expect([answer.status, await text(answer.body)]).toEqual([403, '']);
   });
 
   test('a slow answer given up on ends with the reason of its signal', async () => {

@@ -86,12 +86,10 @@ export async function playInto(scraper: Scraper, story: Story): Promise<void> {
 const PART_BYTES = 65_536;
 
 /** As the rig's own scrape, in parts that end with a line; quick with what is ASCII, as nearly all is. */
-function scrape({ publication, ourMs }: Rig): readonly string[] {
-  const current = publication.current();
-  if (current === null) return [];
-  publication.served(current.publishedAtMs, ourMs());
-  const { buffer, byteOffset, byteLength } = current.text.plain;
-  const bytes = Buffer.from(buffer, byteOffset, byteLength);
+function scrape(rig: Rig): readonly string[] {
+  const sent = rig.scrapeBytes();
+  if (sent === null) return [];
+  const bytes = Buffer.from(sent.buffer, sent.byteOffset, sent.byteLength);
   const encoding = isAscii(bytes) ? 'latin1' : 'utf8';
   const parts: string[] = [];
   for (let from = 0; from < bytes.length;) {
