@@ -42,8 +42,8 @@ export default defineConfig({
   root: new URL('..', import.meta.url).pathname,
   test: {
     include: ['test/**/*.test.ts'],
-    // Vitest would leave a core idle, and many tests wait for real programs: two workers more than there are cores.
-    maxWorkers: availableParallelism() + 2,
+    // Vitest would leave a core idle, and many tests wait for real programs: one worker more than there are cores.
+    maxWorkers: availableParallelism() + 1,
     // Modules are loaded once a worker instead of once a file. No test changes what outlives it.
     isolate: false,
     // Real servers on CI's shared cores miss a deadline now and then; what is wrong fails twice.
