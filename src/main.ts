@@ -1,4 +1,6 @@
 /** Arguments, environment, signals and the exit code; what is done stands elsewhere. */
+// oxlint-disable-next-line import/no-unassigned-import -- it works by being the first
+import './fetch-classes.ts';
 import { randomUUID } from 'node:crypto';
 import { existsSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -13,6 +13,7 @@ export type Tree = ReadonlyMap<string, string>;
  */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'main.ts': [
+    'fetch-classes.ts',
     'app.ts',
     'cli',
     'config',
@@ -55,6 +56,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'surroundings.ts': ['http.ts'],
   'http.ts': ['network-failure.ts', 'request-error.ts'],
   'network-failure.ts': ['request-error.ts'],
+  'fetch-classes.ts': ['without-node-fetch.ts'],
   'build-stamp.ts': ['build-info.ts'],
   // What runs the built program imports nothing of it.
   'launch.ts': ['compiled-program.ts'],
@@ -72,7 +74,7 @@ const LIBRARY_PLACES: Readonly<Record<string, RegExp>> = {
   pino: /^src\/log\.ts$/,
   'prom-client': /^src\/metrics\/runtime\.ts$/,
   'string-width': /^src\/cli\/terminal\.ts$/,
-  undici: /^src\/http\.ts$/,
+  undici: /^src\/(http|fetch-classes)\.ts$/,
   yaml: /^src\/config\/yaml\.ts$/,
   zod: /^src\/jim\/wire(-\w+)?\.ts$/,
 };

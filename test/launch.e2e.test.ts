@@ -60,3 +60,11 @@ test.each([
   spoil();
   expect(await version()).toContain('(revision: ');
 });
+
+test("the program loads no undici of Node's own beside ours", async () => {
+  const script = `process.argv = ['node', 'jim-exporter', '--version'];
+    process.on('exit', () => console.log(process.moduleLoadList.filter((name) => name.includes('undici'))));
+    require(${JSON.stringify(program)});`;
+  const { stdout } = await run(process.execPath, ['-e', script]);
+  expect(stdout).toMatch(/revision: [^]*\n\[\]\n$/);
+});

@@ -13,6 +13,8 @@ import { activityUrl } from '../jim/activity.ts';
 import type { ActivityId, FinishedStatus, Instant } from '../jim/activity.ts';
 import type { HeldAlert, LastRun, Ledger, RunAccount, RunLabels } from '../ledger/ledger.ts';
 import { consecutiveFailures, runKey } from '../ledger/ledger.ts';
+import type { Finished } from '../ledger/totals.ts';
+import { lastRunOf } from '../ledger/totals.ts';
 import type { Message } from './annotations.ts';
 import { annotationsOf, withMessage } from './annotations.ts';
 
@@ -46,7 +48,7 @@ export interface AlertSettings {
 
 export interface FinishedRun {
   readonly labels: RunLabels;
-  readonly run: LastRun;
+  readonly run: Finished;
 }
 
 /** What the ledger itself does not hold. */
@@ -105,7 +107,9 @@ interface Context {
 }
 
 /** The newest run of a run profile that ended in a status of `severities`. */
-interface Told extends FinishedRun {
+interface Told {
+  readonly labels: RunLabels;
+  readonly run: LastRun;
   /** Counted in this move: told even where a success followed it. */
   readonly counted: boolean;
 }
@@ -122,18 +126,18 @@ function newestUnsuccessful(
   { severities }: AlertSettings,
 ): ReadonlyMap<string, Told> {
   const newest = new Map<string, Told>();
+  const isTold = ({ status }: Pick<LastRun, 'status'>): boolean => severities[status] !== undefined;
   const consider = (told: Told): void => {
-    if (severities[told.run.status] === undefined) return;
     const key = runKey(told.labels);
     // Folded and retired run profiles have no last run, and no alert.
     if (ledger.runs.get(key)?.last == null) return;
     const known = newest.get(key);
     if (known === undefined || told.run.end > known.run.end) newest.set(key, told);
   };
-  for (const { labels, run } of finished) consider({ labels, run, counted: true });
-  for (const { labels, last } of ledger.runs.values()) {
-    if (last !== null) consider({ labels, run: last, counted: false });
-  }
+  for (const { labels, run } of finished)
+    if (isTold(run)) consider({ labels, run: lastRunOf(run), counted: true });
+  for (const { labels, last } of ledger.runs.values())
+    if (last !== null && isTold(last)) consider({ labels, run: last, counted: false });
   return newest;
 }
 
@@ -325,7 +329,7 @@ function expired({ settings, nowMs }: Context, alert: Pick<HeldAlert, 'foundAtMs
 
 function labelsOfRun(
   context: Context,
-  { labels, run }: FinishedRun,
+  { labels, run }: Pick<Told, 'labels' | 'run'>,
 ): Readonly<Record<string, string>> {
   return labelsFor(context, labels, context.settings.severities[run.status] ?? '');
 }

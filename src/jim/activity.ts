@@ -212,7 +212,22 @@ function hash(text: string): string {
   }
   high = Math.imul(high ^ (high >>> 16), 2246822507) ^ Math.imul(low ^ (low >>> 13), 3266489909);
   low = Math.imul(low ^ (low >>> 16), 2246822507) ^ Math.imul(high ^ (high >>> 13), 3266489909);
-  return (4294967296 * (2097151 & low) + (high >>> 0)).toString(36);
+  return inBase36(4294967296 * (2097151 & low) + (high >>> 0));
+}
+
+const DIGITS = '0123456789abcdefghijklmnopqrstuvwxyz';
+
+/** As `toString(36)`, of which half the time of a fingerprint went into V8's care for fractions. */
+function inBase36(whole: number): string {
+  let text = '';
+  let rest = whole;
+  do {
+    // Exact below 2^53: the quotient is further from the next whole number than its rounding reaches.
+    const higher = Math.floor(rest / 36);
+    text = (DIGITS[rest - higher * 36] ?? '') + text;
+    rest = higher;
+  } while (rest > 0);
+  return text;
 }
 
 /** JIM's page of an Activity, the same route in all versions, behind sign-in. */

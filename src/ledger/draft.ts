@@ -9,7 +9,6 @@ import type {
   AuthenticationEvent,
   Cell,
   Counted,
-  LastRun,
   Ledger,
   Missing,
   Open,
@@ -27,7 +26,6 @@ import {
   RECURRING_TARGET_TYPES,
   RunTally,
   addToRecurring,
-  lastRunOf,
   newActivityAccount,
   newRunAccount,
 } from './totals.ts';
@@ -35,16 +33,27 @@ import {
 export type DraftEvent =
   | NamingEvent
   /** A run was counted: what the bridge tells of. Folded run profiles are not told. */
-  | { readonly kind: 'run_finished'; readonly labels: RunLabels; readonly run: LastRun };
+  | { readonly kind: 'run_finished'; readonly labels: RunLabels; readonly run: Finished };
+
+/** Where a row is counted. */
+interface Books {
+  readonly activities: ActivityTally;
+  readonly run: RunBook | null;
+}
+interface RunBook {
+  readonly labels: RunLabels;
+  readonly key: string;
+  readonly tally: RunTally;
+}
 
 export class Draft {
   readonly counted: CopyChunks<ActivityId, Counted>;
   readonly open: CopyOnWrite<ActivityId, Open>;
   readonly missing: CopyOnWrite<ActivityId, Missing>;
   readonly #activities = new Map<string, ActivityTally>();
-  /** By what the naming of a row gave: the same for rows of the same names. */
-  readonly #tallies = new Map<Labelled, ActivityTally>();
   readonly #runs = new Map<string, RunTally>();
+  /** By what the naming of a row gave: the same for rows of the same names. */
+  readonly #books = new Map<Labelled, Books>();
   readonly #recurring: CopyOnWrite<string, RecurringAccount>;
   readonly #owedStats: CopyOnWrite<ActivityId, OwedStats>;
   readonly #before: Ledger;
@@ -72,38 +81,32 @@ export class Draft {
 
   /** Shows the label sets of a row at 0 while it is still open: its end then need not be held back. */
   seed(labelled: Labelled): void {
-    this.#activityTally(labelled);
-    if (labelled.run !== null) this.#runTally(runKey(labelled.run), labelled.run);
+    this.#booksOf(labelled);
   }
 
   /** History of the first start: not counted, but it fills the last-run gauges and is known from now on. */
   remember(activity: Finished): void {
     this.#close(activity);
-    const labelled = this.#naming.labelsOf(activity);
-    const { run } = labelled;
-    this.#activityTally(labelled);
-    if (run !== null) this.#runTally(runKey(run), run).remember(activity, lastRunOf(activity));
+    this.#booksOf(this.#naming.labelsOf(activity)).run?.tally.remember(activity);
     this.#rememberRecurring(activity);
   }
 
   count(activity: Finished, owesStats: boolean): void {
     this.#close(activity);
-    const labelled = this.#naming.labelsOf(activity);
-    this.#activityTally(labelled).count(activity);
+    const { activities, run } = this.#booksOf(this.#naming.labelsOf(activity));
+    activities.count(activity);
     this.#countAuthentication(activity);
     this.#rememberRecurring(activity);
-    if (labelled.run !== null) this.#countRun(activity, labelled.run, owesStats);
+    if (run !== null) this.#countRun(activity, run, owesStats);
   }
 
-  #countRun(activity: Finished, labels: RunLabels, owesStats: boolean): void {
-    const key = runKey(labels);
-    const run = lastRunOf(activity);
-    this.#runTally(key, labels).count(activity, run);
+  #countRun(run: Finished, { labels, key, tally }: RunBook, owesStats: boolean): void {
+    tally.count(run);
     if (labels.runProfile !== OTHER) this.#tell({ kind: 'run_finished', labels, run });
     if (!owesStats) return;
     const nowMs = this.#nowMs;
     const { runType } = labels;
-    this.#owedStats.set(activity.id, { run: key, runType, sinceMs: nowMs, nextTryMs: nowMs });
+    this.#owedStats.set(run.id, { run: key, runType, sinceMs: nowMs, nextTryMs: nowMs });
   }
 
   /** Counted once means closed: the id is never open again, whatever its row shows later. */
@@ -114,10 +117,20 @@ export class Draft {
     this.missing.delete(id);
   }
 
-  #activityTally(labelled: Labelled): ActivityTally {
-    const known = this.#tallies.get(labelled);
-    if (known !== undefined) return known;
-    const { targetType, operation, connectedSystem } = labelled;
+  #booksOf(labelled: Labelled): Books {
+    let books = this.#books.get(labelled);
+    if (books === undefined) {
+      const { run } = labelled;
+      books = {
+        activities: this.#activityTally(labelled),
+        run: run === null ? null : this.#runBook(run),
+      };
+      this.#books.set(labelled, books);
+    }
+    return books;
+  }
+
+  #activityTally({ targetType, operation, connectedSystem }: Labelled): ActivityTally {
     const key = activityKey(targetType, operation, connectedSystem);
     let tally = this.#activities.get(key);
     if (tally === undefined) {
@@ -127,18 +140,18 @@ export class Draft {
       tally = new ActivityTally(account, this.#nowMs);
       this.#activities.set(key, tally);
     }
-    this.#tallies.set(labelled, tally);
     return tally;
   }
 
-  #runTally(key: string, labels: RunLabels): RunTally {
+  #runBook(labels: RunLabels): RunBook {
+    const key = runKey(labels);
     let tally = this.#runs.get(key);
     if (tally === undefined) {
       const account = this.#before.runs.get(key) ?? newRunAccount(labels, this.#nowMs);
       tally = new RunTally(account, this.#nowMs);
       this.#runs.set(key, tally);
     }
-    return tally;
+    return { labels, key, tally };
   }
 
   #rememberRecurring(activity: Finished): void {

@@ -142,31 +142,31 @@ function targetOf({ birth }: Pick<RunAccount, 'birth'>): 'published' | 'held' {
 /** What one step adds to an account of runs: one copy of its totals, however many runs are counted. */
 export class RunTally {
   readonly #nowMs: number;
-  /** What is true of it but for the totals and cells in progress. */
+  /** What is true of it but for the totals in progress and the outcomes. */
   #account: RunAccount;
   #totals: RunTotalsInProgress | null = null;
-  #cells: Map<CellName, Cell> | null = null;
+  /** Objects of what was counted. */
+  readonly #outcomes = new Map<Outcome, number>();
 
   constructor(before: RunAccount, nowMs: number) {
     this.#account = before;
     this.#nowMs = nowMs;
   }
 
-  /** Counts a finished run, and remembers it if it ended last; `asLast` is the run as `lastRunOf` tells it. */
-  count(run: Finished, asLast: LastRun): void {
+  /** Counts a finished run, and remembers it if it ended last. */
+  count(run: Finished): void {
     const totals = (this.#totals ??= copyOfRunTotals(this.#account[targetOf(this.#account)]));
-    addToRunTotals(totals, run, asLast, this.#nowMs);
+    addToRunTotals(totals, run, this.#nowMs);
     for (const outcome of OUTCOMES) {
-      if (run.outcomes[outcome] <= 0) continue;
-      this.#cells ??= new Map(this.#account.cells);
-      addToCell(this.#cells, `outcome:${outcome}`, run.outcomes[outcome], this.#nowMs);
+      const objects = run.outcomes[outcome];
+      if (objects > 0) this.#outcomes.set(outcome, (this.#outcomes.get(outcome) ?? 0) + objects);
     }
-    this.remember(run, asLast);
+    this.remember(run);
   }
 
   /** A run of history: known, but not counted. */
-  remember(run: Finished, asLast: LastRun): void {
-    this.#account = rememberRun(this.#account, run, asLast);
+  remember(run: Finished): void {
+    this.#account = rememberRun(this.#account, run);
   }
 
   /** The account after it; the same reference where nothing was counted or remembered. */
@@ -176,8 +176,17 @@ export class RunTally {
       ...this.#account,
       lastActiveMs: this.#nowMs,
       [targetOf(this.#account)]: this.#totals,
-      cells: this.#cells ?? this.#account.cells,
+      cells: this.#cells(),
     };
+  }
+
+  /** A cell is born with its first object. The same reference where none was met. */
+  #cells(): RunAccount['cells'] {
+    if (this.#outcomes.size === 0) return this.#account.cells;
+    const cells = new Map(this.#account.cells);
+    for (const [outcome, objects] of this.#outcomes)
+      addToCell(cells, `outcome:${outcome}`, objects, this.#nowMs);
+    return cells;
   }
 }
 
@@ -200,10 +209,11 @@ function copyOfRunTotals(totals: RunTotals): RunTotalsInProgress {
 
 function addToRunTotals(
   totals: RunTotalsInProgress,
-  { id, status, errors }: Finished,
-  { duration, queue }: LastRun,
+  run: Finished,
   atMs: number,
 ): void {
+  const { id, status, errors } = run;
+  const { duration, queue } = timesOf(run);
   totals.statuses[status] += 1;
   totals.errors += errors;
   totals.queue = micros(totals.queue + queue);
@@ -269,33 +279,26 @@ export function lastRunOf(run: Finished): LastRun {
 }
 
 /** Updates the last run, the last success and the failures since, whatever the order in which runs are met. */
-export function rememberRun(
-  account: RunAccount,
-  run: Finished,
-  asLast: LastRun = lastRunOf(run),
-): RunAccount {
+export function rememberRun(account: RunAccount, run: Finished): RunAccount {
   if (account.labels.runProfile === OTHER) return account;
-  const { end, duration } = asLast;
+  const end = endOfFinished(run);
   const after = isSuccess(run.status)
-    ? rememberSuccess(account, end, duration)
+    ? rememberSuccess(account, run, end)
     : rememberUnsuccessful(account, run, end);
-  return endedLater(asLast, account.last) ? { ...after, last: asLast } : after;
+  return endedLater(run, end, account.last) ? { ...after, last: lastRunOf(run) } : after;
 }
 
 /** The last run is the one that ended last; then created; then id. */
-function endedLater(candidate: LastRun, last: LastRun | null): boolean {
+function endedLater(candidate: Finished, end: Instant, last: LastRun | null): boolean {
   if (last === null) return true;
-  if (candidate.end !== last.end) return candidate.end > last.end;
+  if (end !== last.end) return end > last.end;
   if (candidate.created !== last.created) return candidate.created > last.created;
   return candidate.id >= last.id;
 }
 
-function rememberSuccess(
-  account: RunAccount,
-  end: Instant,
-  duration: LastRun['duration'],
-): RunAccount {
+function rememberSuccess(account: RunAccount, run: Finished, end: Instant): RunAccount {
   if (account.lastSuccess !== null && account.lastSuccess.end >= end) return account;
+  const { duration } = timesOf(run);
   const stillFailed = account.lastFailure !== null && account.lastFailure.end > end;
   return {
     ...account,

@@ -8,9 +8,10 @@ import type { ActivityPage, JimClient } from '../jim/client.ts';
 import type { Dialect } from '../jim/dialect.ts';
 import type { Accounted, AccountEvent } from '../ledger/account.ts';
 import { account } from '../ledger/account.ts';
-import type { LastRun, Ledger, RunLabels } from '../ledger/ledger.ts';
+import type { Ledger, RunLabels } from '../ledger/ledger.ts';
 import { firstReading, isCaughtUp, noteTotal, prune, readHead } from '../ledger/reading.ts';
 import { retire } from '../ledger/retire.ts';
+import type { Finished } from '../ledger/totals.ts';
 import { releaseHolds, withAuthentication } from '../ledger/zero-hold.ts';
 import { RequestError } from '../request-error.ts';
 import { createCatchUp } from './catch-up.ts';
@@ -33,7 +34,7 @@ import { BeyondCeiling, WalkVoid } from './walk.ts';
 /** A run counted in a move: the bridge tells of it even if a success followed. */
 export interface FinishedRun {
   readonly labels: RunLabels;
-  readonly run: LastRun;
+  readonly run: Finished;
 }
 
 /** What is known of JIM after a poll. */

@@ -4,9 +4,10 @@ import { RUNBOOK_URL, annotationsOf } from '../../src/alertmanager/annotations.t
 import type { Telling } from '../../src/alertmanager/annotations.ts';
 import { micros } from '../../src/jim/activity.ts';
 import type { LastRun } from '../../src/ledger/ledger.ts';
-import { HR_IMPORT, finished, run } from './world.ts';
+import { lastRunOf } from '../../src/ledger/totals.ts';
+import { HR_IMPORT, run } from './world.ts';
 
-const { run: RUN } = finished(run({ id: 'a' }));
+const RUN = lastRunOf(run({ id: 'a' }));
 
 function told(change: Partial<Telling> = {}, ofRun: Partial<LastRun> = {}): Record<string, string> {
   return {

@@ -120,6 +120,7 @@ function connections(job: LoadJob): Promise<readonly Scraper[]> {
 }
 
 const BUFFER_BYTES = 262_144;
+const ANSWER_TIMEOUT_MS = 60_000;
 const HEAD_END = '\r\n\r\n';
 const LAST_CHUNK = Buffer.from('0\r\n\r\n');
 
@@ -128,7 +129,14 @@ type AnswerEnd = (piece: Buffer) => boolean;
 
 function endOf(head: string): AnswerEnd {
   const length = /^content-length: (\d+)/im.exec(head)?.[1];
-  if (length === undefined) return (piece) => piece.subarray(-LAST_CHUNK.length).equals(LAST_CHUNK);
+  if (length === undefined) {
+    // The last chunk may come in two pieces.
+    let tail: Buffer = Buffer.alloc(0);
+    return (piece) => {
+      tail = Buffer.concat([tail, piece.subarray(-LAST_CHUNK.length)]).subarray(-LAST_CHUNK.length);
+      return tail.equals(LAST_CHUNK);
+    };
+  }
   let missing = Number(length);
   return (piece) => (missing -= piece.length) <= 0;
 }
@@ -163,6 +171,7 @@ async function connected(port: number, hostname: string, request: string): Promi
     noDelay: true,
     onread: { buffer: Buffer.alloc(BUFFER_BYTES), callback: read },
   });
+  socket.setTimeout(ANSWER_TIMEOUT_MS, () => fail(`no whole answer in ${ANSWER_TIMEOUT_MS} ms`));
   socket.on('error', (error) => fail(error.message));
   socket.on('close', () => fail('the connection was closed'));
   await new Promise<void>((resolve, reject) => {
