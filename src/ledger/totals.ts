@@ -207,11 +207,7 @@ function copyOfRunTotals(totals: RunTotals): RunTotalsInProgress {
   };
 }
 
-function addToRunTotals(
-  totals: RunTotalsInProgress,
-  run: Finished,
-  atMs: number,
-): void {
+function addToRunTotals(totals: RunTotalsInProgress, run: Finished, atMs: number): void {
   const { id, status, errors } = run;
   const { duration, queue } = timesOf(run);
   totals.statuses[status] += 1;

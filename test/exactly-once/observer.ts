@@ -7,7 +7,7 @@ import type { Ending, TruthRow } from '../../src/demo/truth.ts';
 import type { Backup, World } from '../../src/demo/world.ts';
 import type { ActivityId } from '../../src/jim/activity.ts';
 import { isCaughtUp } from '../../src/ledger/reading.ts';
-import type { ParsedExposition, ParsedSample } from '../metrics/strict-parser.ts';
+import type { ParsedExposition, ParsedFamily, ParsedSample } from '../metrics/strict-parser.ts';
 import { parseExposition } from '../metrics/strict-parser.ts';
 import type { Rig } from '../poll/rig.ts';
 import type { Shown } from './expectation.ts';
@@ -27,8 +27,8 @@ export interface Judgement {
 export class Observer {
   readonly #seriesRetentionMs: number;
   readonly #found: string[] = [];
-  /** The ledger's counters as last scraped. */
-  #last = new Map<string, ParsedSample>();
+  /** The ledger's counters as last scraped, by family. */
+  #last: ReadonlyMap<string, ParsedFamily> = new Map();
   /** What counters showed when their label set retired: born anew, they begin at 0. */
   #retired = new Map<string, ParsedSample>();
   /** Rows that nobody can promise: a restore brought them back, or a jump of JIM's clock left them behind. */
@@ -104,18 +104,26 @@ export class Observer {
       return;
     }
     const isWatched = this.#scrapedMs !== null && rig.ourMs() - this.#scrapedMs < HOLD_LIMIT_MS;
-    const seen = new Map<string, ParsedSample>();
-    for (const [key, sample] of parsed.series) {
-      if (!isLedgerCounter(sample.name)) continue;
-      seen.set(key, sample);
-      const before = this.#last.get(key)?.value;
-      if (before === undefined && sample.value !== 0 && isWatched)
-        this.#tell(`${key} was born at ${sample.value}`);
-      if (before !== undefined && sample.value < before)
-        this.#tell(`${key} fell from ${before} to ${sample.value}`);
+    const families = new Map([...parsed.families].filter(([, family]) => isLedgerCounter(family)));
+    for (const [name, family] of families) {
+      const before = this.#last.get(name);
+      // Line by line what it was.
+      if (family === before) continue;
+      for (const [key, { value }] of family.series) {
+        const valueBefore = before?.series.get(key)?.value;
+        if (valueBefore === undefined && value !== 0 && isWatched)
+          this.#tell(`${key} was born at ${value}`);
+        if (valueBefore !== undefined && value < valueBefore)
+          this.#tell(`${key} fell from ${valueBefore} to ${value}`);
+      }
     }
-    for (const [key, sample] of this.#last) if (!seen.has(key)) this.#left(rig, key, sample);
-    this.#last = seen;
+    for (const [name, before] of this.#last) {
+      const family = families.get(name);
+      if (family === before) continue;
+      for (const [key, sample] of before.series)
+        if (family?.series.has(key) !== true) this.#left(rig, key, sample);
+    }
+    this.#last = families;
     const isOfBeforeJump = rig.poller.seen().lastPollMs === this.#pollBeforeJumpMs;
     this.#scrapedMs = isOfBeforeJump ? null : rig.ourMs();
     this.#compareWithDisk(rig, parsed);
@@ -183,8 +191,9 @@ export class Observer {
   /** The last scrape, and what had left before it. */
   #shown(): Shown {
     const all = new Map(this.#retired);
-    for (const [key, sample] of this.#last)
-      all.set(key, { ...sample, value: sample.value + (all.get(key)?.value ?? 0) });
+    for (const { series } of this.#last.values())
+      for (const [key, sample] of series)
+        all.set(key, { ...sample, value: sample.value + (all.get(key)?.value ?? 0) });
     return [...all.values()];
   }
 
@@ -246,12 +255,8 @@ function isOf({ run, ...ending }: Ending, labels: ParsedSample['labels']): boole
   );
 }
 
-function isLedgerCounter(name: string): boolean {
-  return (
-    name.startsWith('jim_') &&
-    !name.startsWith('jim_exporter_') &&
-    /_(total|bucket|count|sum)$/.test(name)
-  );
+function isLedgerCounter({ name, type }: ParsedFamily): boolean {
+  return type !== 'gauge' && name.startsWith('jim_') && !name.startsWith('jim_exporter_');
 }
 
 function idOf(row: TruthRow): ActivityId {

@@ -36,6 +36,12 @@ describe('is refused', () => {
     ['a family without samples', 'text', GAUGE, 'no samples'],
     ['a sample of another family', 'text', `${GAUGE}a_c 1\n`, 'another family'],
     ['the same series twice', 'text', `${GAUGE}a_b{x="1"} 1\na_b{x="1"} 2\n`, 'twice'],
+    [
+      'the same series in two families',
+      'text',
+      `${histogram('h_bucket{le="+Inf"} 1\nh_sum 1\nh_count 1\n')}# HELP h_sum H.\n# TYPE h_sum gauge\nh_sum 1\n`,
+      'h_sum belongs to two families',
+    ],
     ['different labels', 'text', `${GAUGE}a_b{x="1"} 1\na_b{y="1"} 2\n`, 'different labels'],
     ['a label twice', 'text', `${GAUGE}a_b{x="1",x="2"} 1\n`, 'label x twice'],
     ['a comma at the end', 'text', `${GAUGE}a_b{x="1",} 1\n`, 'unexpected text'],
@@ -104,6 +110,20 @@ describe('is refused', () => {
     ],
   ])('%s', (_, format, body, message) => {
     expect(() => parseExposition(body, format)).toThrow(message);
+  });
+
+  it('what is wrong as a whole, though each line was read before where it stands now', () => {
+    const [one, two] = ['a_b{x="1"} 1\n', 'a_b{x="2"} 1\n'];
+    parseExposition(GAUGE + one + two, 'text');
+    parseExposition(GAUGE + two + one, 'text');
+    expect(() => parseExposition(GAUGE + one + one, 'text')).toThrow('twice');
+    const h = (low: number, all: number): string =>
+      `${HISTOGRAM}h_bucket{le="1.0"} ${low}\nh_bucket{le="+Inf"} ${all}\nh_sum 1\nh_count ${all}\n`;
+    parseExposition(h(1, 1), 'text');
+    parseExposition(h(2, 2), 'text');
+    expect(() => parseExposition(h(2, 1), 'text')).toThrow('ascend');
+    parseExposition(HISTOGRAM.replace('histogram', 'gauge').concat('h 1\n'), 'text');
+    expect(() => parseExposition(`${HISTOGRAM}h 1\n`, 'text')).toThrow('another family');
   });
 
   it('what is no UTF-8', () => {

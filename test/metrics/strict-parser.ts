@@ -27,9 +27,12 @@ export interface ParsedFamily {
   readonly type: string;
   readonly help: string;
   readonly samples: readonly ParsedSample[];
+  /** By `seriesKey`. */
+  readonly series: ReadonlyMap<string, ParsedSample>;
 }
 
 export interface ParsedExposition {
+  /** A family that reads as it did before is the same object as before, in the text format. */
   readonly families: ReadonlyMap<string, ParsedFamily>;
   /** By `seriesKey`. */
   readonly series: ReadonlyMap<string, ParsedSample>;
@@ -68,6 +71,7 @@ interface OpenFamily {
   readonly help: string;
   type: string;
   readonly samples: ParsedSample[];
+  readonly series: Map<string, ParsedSample>;
 }
 
 const METRIC_NAME = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
@@ -76,9 +80,14 @@ const BUCKET_BOUND = /^(?:-?(?:0|[1-9][0-9]*)\.[0-9]+|[1-9](?:\.[0-9]+)?e[+-][0-
 const TYPES: readonly string[] = ['counter', 'gauge', 'histogram'];
 const MAX_EXEMPLAR_CHARACTERS = 128;
 
+/** What a line says by itself. */
 interface ReadLine {
+  readonly text: string;
   readonly sample: ParsedSample;
   readonly key: string;
+  /** Its labels but `le`: the names, and names and values. */
+  readonly labelNames: string;
+  readonly group: string;
 }
 /** A family as it was read before: simulations read the same lines thousands of times. */
 interface KnownFamily {
@@ -88,6 +97,8 @@ interface KnownFamily {
 /** By the family's text, which in the text format means the same wherever it stands. */
 const KNOWN_FAMILIES = new Map<string, KnownFamily>();
 const MAX_KNOWN_FAMILIES = 1_000;
+/** As last read, by name: most lines of a family that changed are what they were, where they were. */
+const LATEST = new Map<string, KnownFamily>();
 /** Lines of families that changed elsewhere. */
 const KNOWN_LINES = new Map<string, ReadLine>();
 const MAX_KNOWN_LINES = 20_000;
@@ -99,7 +110,8 @@ class Parser {
   readonly #bytes: Buffer;
   readonly #format: ExpositionFormat;
   readonly #families = new Map<string, OpenFamily>();
-  readonly #series = new Map<string, ParsedSample>();
+  /** Of samples: no series can be in two families that share none. */
+  readonly #names = new Set<string>();
   #family: OpenFamily | null = null;
   #line = '';
   #number = 0;
@@ -115,7 +127,14 @@ class Parser {
       if (known === undefined) this.#readFamily(text);
       else this.#addKnown(known, text);
     }
-    return { families: this.#families, series: this.#series };
+    const families = this.#families;
+    let series: Map<string, ParsedSample> | null = null;
+    return {
+      families,
+      get series() {
+        return (series ??= new Map([...families.values()].flatMap((one) => [...one.series])));
+      },
+    };
   }
 
   /**
@@ -141,20 +160,26 @@ class Parser {
 
   #readFamily(text: string): void {
     const lines: ReadLine[] = [];
+    let latest: KnownFamily | undefined;
     for (const line of text.split('\n').slice(0, -1)) {
       this.#number += 1;
       this.#line = line;
       if (line.startsWith('# HELP ')) this.#help(line.slice('# HELP '.length));
-      else if (line.startsWith('# TYPE ')) this.#type(line.slice('# TYPE '.length));
-      else if (line.startsWith('#')) this.#fail('neither HELP nor TYPE');
-      else lines.push(this.#sample(line));
+      else if (line.startsWith('# TYPE ')) {
+        this.#type(line.slice('# TYPE '.length));
+        latest = this.#latest();
+      } else if (line.startsWith('#')) this.#fail('neither HELP nor TYPE');
+      else lines.push(this.#sample(line, latest?.lines[lines.length]));
     }
     const family = this.#family;
     if (family === null) return;
-    this.#checkFamily(family);
+    this.#checkFamily(family, lines);
+    this.#addNames(family);
     if (this.#format !== 'text') return;
+    const known = { family, lines };
+    LATEST.set(family.name, known);
     if (KNOWN_FAMILIES.size >= MAX_KNOWN_FAMILIES) KNOWN_FAMILIES.clear();
-    KNOWN_FAMILIES.set(text, { family, lines });
+    KNOWN_FAMILIES.set(text, known);
   }
 
   /** All of its own was checked when it was read; what is left is that nothing is there twice. */
@@ -162,18 +187,35 @@ class Parser {
     this.#line = text.slice(0, text.indexOf('\n'));
     if (this.#families.has(family.name)) this.#fail('a second HELP, or a family in two places');
     this.#families.set(family.name, family);
-    for (const { sample, key } of lines) {
-      if (this.#series.has(key)) this.#fail('the same series twice');
-      this.#series.set(key, sample);
-    }
+    this.#addNames(family);
     this.#number += lines.length + 2;
+  }
+
+  #addNames({ name, type }: OpenFamily): void {
+    for (const suffix of this.#suffixes(type)) {
+      const ofSamples = name + suffix;
+      if (this.#names.has(ofSamples)) this.#fail(`${ofSamples} belongs to two families`);
+      this.#names.add(ofSamples);
+    }
+  }
+
+  /** The same family as last time, of the same type: what was true of a line of it is true again. */
+  #latest(): KnownFamily | undefined {
+    const latest = this.#format === 'text' ? LATEST.get(this.#family?.name ?? '') : undefined;
+    return latest?.family.type === this.#family?.type ? latest : undefined;
   }
 
   #help(rest: string): void {
     const { name, after } = this.#nameAnd(rest);
     if (this.#families.has(name)) this.#fail('a second HELP, or a family in two places');
     const quoted = this.#format === 'openmetrics';
-    this.#family = { name, help: this.#unescape(after, quoted), type: '', samples: [] };
+    this.#family = {
+      name,
+      help: this.#unescape(after, quoted),
+      type: '',
+      samples: [],
+      series: new Map(),
+    };
     this.#families.set(name, this.#family);
   }
 
@@ -196,19 +238,24 @@ class Parser {
     return { name, after: rest.slice(space + 1) };
   }
 
-  /** The same line of the text format means the same: it is read once. */
-  #sample(line: string): ReadLine {
+  /** The same line of the text format means the same: it is read once. `before` stood here last time. */
+  #sample(line: string, before: ReadLine | undefined): ReadLine {
+    if (before?.text === line) {
+      this.#place(before);
+      return before;
+    }
     const known = this.#format === 'text' ? KNOWN_LINES.get(line) : undefined;
     const read = known ?? this.#readSample(line);
-    this.#add(read);
+    this.#checkSample(read.sample);
+    this.#place(read);
     if (known !== undefined || this.#format !== 'text') return read;
     if (KNOWN_LINES.size >= MAX_KNOWN_LINES) KNOWN_LINES.clear();
     KNOWN_LINES.set(line, read);
     return read;
   }
 
-  #readSample(line: string): ReadLine {
-    const reader = new LineReader(line, (why) => this.#fail(why));
+  #readSample(text: string): ReadLine {
+    const reader = new LineReader(text, (why) => this.#fail(why));
     const name = reader.take(/[a-zA-Z_][a-zA-Z0-9_]*/y);
     const labels = reader.labels();
     reader.expect(' ');
@@ -216,7 +263,14 @@ class Parser {
     let exemplar: ParsedExemplar | null = null;
     if (this.#format === 'openmetrics' && reader.skip(' # ')) exemplar = this.#exemplar(reader);
     if (!reader.atEnd) this.#fail('text after the value');
-    return { sample: { name, labels, value, exemplar }, key: seriesKey(name, labels) };
+    const { le: _, ...others } = labels;
+    return {
+      text,
+      sample: { name, labels, value, exemplar },
+      key: seriesKey(name, labels),
+      labelNames: Object.keys(others).toSorted().join(','),
+      group: seriesKey('', others),
+    };
   }
 
   #exemplar(reader: LineReader): ParsedExemplar {
@@ -232,7 +286,7 @@ class Parser {
     return { labels, value, timestamp };
   }
 
-  #add({ sample, key }: ReadLine): void {
+  #checkSample(sample: ParsedSample): void {
     const family = this.#family;
     if (family === null || family.type === '') this.#fail('a sample before its HELP and TYPE');
     const suffix = this.#suffixOf(family, sample.name);
@@ -241,31 +295,37 @@ class Parser {
     if (Number.isNaN(sample.value)) this.#fail('NaN');
     if (sample.exemplar !== null && !['_total', '_bucket'].includes(suffix))
       this.#fail('an exemplar on what is neither _total nor _bucket');
-    if (this.#series.has(key)) this.#fail('the same series twice');
-    this.#series.set(key, sample);
-    family.samples.push(sample);
+  }
+
+  #place({ sample, key }: ReadLine): void {
+    if (this.#family?.series.has(key) !== false) this.#fail('the same series twice');
+    this.#family.series.set(key, sample);
+    this.#family.samples.push(sample);
   }
 
   #suffixOf(family: OpenFamily, name: string): string {
     if (!name.startsWith(family.name)) this.#fail(`a sample of another family than ${family.name}`);
     const suffix = name.slice(family.name.length);
-    const allowed =
-      family.type === 'histogram'
-        ? ['_bucket', '_sum', '_count']
-        : [family.type === 'counter' && this.#format === 'openmetrics' ? '_total' : ''];
-    if (!allowed.includes(suffix)) this.#fail(`a sample of another family than ${family.name}`);
+    if (!this.#suffixes(family.type).includes(suffix))
+      this.#fail(`a sample of another family than ${family.name}`);
     return suffix;
   }
 
-  #checkFamily(family: OpenFamily): void {
+  #suffixes(type: string): readonly string[] {
+    if (type === 'histogram') return ['_bucket', '_sum', '_count'];
+    return [type === 'counter' && this.#format === 'openmetrics' ? '_total' : ''];
+  }
+
+  #checkFamily(family: OpenFamily, lines: readonly ReadLine[]): void {
     const where = (why: string): never => {
       throw new Error(`${family.name}: ${why}`);
     };
     if (family.type === '') where('no TYPE');
     if (family.samples.length === 0) where('no samples');
-    const names = new Set(family.samples.map(({ labels }) => labelNames(labels)));
-    if (names.size > 1) where('samples with different labels');
-    if (family.type === 'histogram') checkHistograms(family, where);
+    const [first] = lines;
+    if (lines.some(({ labelNames }) => labelNames !== first?.labelNames))
+      where('samples with different labels');
+    if (family.type === 'histogram') checkHistograms(lines, where);
   }
 
   #unescape(text: string, quoted: boolean): string {
@@ -282,24 +342,12 @@ class Parser {
   }
 }
 
-/** Labels are read once and never change. */
-const LABEL_NAMES = new WeakMap<object, string>();
-
-function labelNames(labels: ParsedSample['labels']): string {
-  const known = LABEL_NAMES.get(labels);
-  if (known !== undefined) return known;
-  const names = Object.keys(labels).filter((label) => label !== 'le');
-  const joined = names.toSorted().join(',');
-  LABEL_NAMES.set(labels, joined);
-  return joined;
-}
-
-function checkHistograms(family: OpenFamily, fail: (why: string) => never): void {
+function checkHistograms(lines: readonly ReadLine[], fail: (why: string) => never): void {
   const groups = new Map<string, ParsedSample[]>();
-  for (const sample of family.samples) {
-    const { le: _, ...labels } = sample.labels;
-    const key = seriesKey('', labels);
-    groups.set(key, [...(groups.get(key) ?? []), sample]);
+  for (const { group, sample } of lines) {
+    const samples = groups.get(group) ?? [];
+    samples.push(sample);
+    groups.set(group, samples);
   }
   for (const samples of groups.values()) {
     const buckets = samples.filter(({ name }) => name.endsWith('_bucket'));
