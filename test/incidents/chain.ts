@@ -9,7 +9,7 @@ import type { DialectName } from '../../src/demo/dialects.ts';
 import type { PollSettings } from '../../src/poll/turn.ts';
 import type { Rig } from '../poll/rig.ts';
 import { createRig } from '../poll/rig.ts';
-import { isLookedAt } from './looked-at.ts';
+import { isFamilyLookedAt, isLookedAt } from './looked-at.ts';
 
 export const MINUTE_MS = 60_000;
 
@@ -126,6 +126,8 @@ async function collect(
   }
 }
 
+const HELP = '# HELP ';
+
 /**
  * The samples of an exposition that the rules look at. A place of their own for each series, as `newSeries` makes it:
  * most series come again in each scrape, millions of times, and are looked at once.
@@ -135,11 +137,23 @@ export function createReader<Place>(
 ): (exposition: readonly string[], take: (place: Place, value: string) => void) => void {
   const places = new Map<string, Place | null>();
   return (exposition, take) => {
+    let skips = false;
     for (const lines of exposition) {
       let end = 0;
       for (let from = 0; from < lines.length; from = end + 1) {
+        if (skips && !lines.startsWith(HELP, from)) {
+          const next = lines.indexOf(`\n${HELP}`, from);
+          if (next === -1) break;
+          from = next + 1;
+        }
         end = lines.indexOf('\n', from);
-        if (lines.startsWith('#', from)) continue;
+        if (lines.startsWith('#', from)) {
+          if (lines.startsWith(HELP, from))
+            skips = !isFamilyLookedAt(
+              lines.slice(from + HELP.length, lines.indexOf(' ', from + HELP.length)),
+            );
+          continue;
+        }
         // No value holds a space, and no line a timestamp.
         const space = lines.lastIndexOf(' ', end);
         const series = lines.slice(from, space);

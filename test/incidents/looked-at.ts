@@ -12,6 +12,11 @@ for (const { expr } of [...ALERTS, ...RECORDINGS]) {
     SELECTORS.set(one.metric, [...(SELECTORS.get(one.metric) ?? []), one]);
 }
 
+/** Whether a family has series that a selector of a rule may select. */
+export function isFamilyLookedAt(family: string): boolean {
+  return ['', '_bucket', '_sum', '_count'].some((suffix) => SELECTORS.has(family + suffix));
+}
+
 /** Whether a selector of a rule, all its matchers together, selects a series as an exposition writes it. */
 export function isLookedAt(series: string): boolean {
   const selectors = SELECTORS.get(series.replace(/\{.*$/s, ''));
