@@ -94,7 +94,7 @@ describe('.ci/run', () => {
     expect(await run({ results: results(812, 0) })).toEqual({
       code: 0,
       lastLine: '812 passed, 0 failed',
-      asked: ['ci  e2e= p3=none', 'test -- e2e=1 p3=none', 'run check e2e= p3=none'],
+      asked: ['ci  e2e= p3=', 'test -- e2e=1 p3=none', 'run check e2e= p3=none'],
     });
   });
 
