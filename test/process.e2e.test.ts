@@ -17,7 +17,7 @@ import type { ActivityId } from '../src/jim/activity.ts';
 import { instant } from '../src/jim/activity.ts';
 import { runExporter, startExporter } from './exporter-process.ts';
 import type { ExporterOptions, ExporterProcess } from './exporter-process.ts';
-import { RUN } from './poll/rows.ts';
+import { HR_SYSTEM, RUN } from './poll/rows.ts';
 
 let folder: string;
 let world: World;
@@ -28,6 +28,7 @@ let servers: Server[];
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'jim-process-'));
   world = new World({ seed: 'process', startMs: Date.now(), dialect: '0.14' });
+  world.systems = [HR_SYSTEM];
   const simulator = createSimulator({ world, now: () => Date.now(), quirks: { rateLimit: false } });
   jim = await startSimulatorServer(simulator);
   [started, servers] = [[], []];

@@ -31,9 +31,10 @@ beforeEach(async () => {
   server = await startSimulatorServer(
     createSimulator({ world, now: () => Date.now(), quirks: { rateLimit: false } }),
   );
+  // Its inventory would show the run profile before it ran, or let go of it at a full ten minutes.
   writeFileSync(
     join(folder, 'jim.yaml'),
-    'jim: { requests_per_minute: 6000 }\npoll: { schedule: "*/1 * * * * *", settle: 200ms, zero_hold: 4s }\nstorage: { path: ./data }\n',
+    'jim: { requests_per_minute: 6000 }\npoll: { schedule: "*/1 * * * * *", settle: 200ms, zero_hold: 4s }\nstorage: { path: ./data }\ncollectors: { inventory: { enabled: false } }\n',
   );
   exporter = startExporter({
     folder,

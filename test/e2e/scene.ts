@@ -9,7 +9,7 @@ import { createSimulator } from '../../src/demo/simulator.ts';
 import { DEMO_API_KEY, World } from '../../src/demo/world.ts';
 import type { ExporterOptions, ExporterProcess } from '../exporter-process.ts';
 import { runExporter, startExporter } from '../exporter-process.ts';
-import { RUN } from '../poll/rows.ts';
+import { HR_SYSTEM, RUN } from '../poll/rows.ts';
 
 const CONFIGURATION =
   'jim: { requests_per_minute: 6000 }\npoll: { schedule: "*/1 * * * * *", settle: 200ms, zero_hold: 1s }\nstorage: { path: ./data }\n';
@@ -34,6 +34,7 @@ export interface Scene {
 export async function createScene(name: string): Promise<Scene> {
   const folder = mkdtempSync(join(tmpdir(), `jim-exporter-${name}-`));
   const world = new World({ seed: name, startMs: Date.now(), dialect: '0.14' });
+  world.systems = [HR_SYSTEM];
   const simulator = createSimulator({ world, now: () => Date.now(), quirks: { rateLimit: false } });
   const server = await startSimulatorServer(simulator);
   writeFileSync(join(folder, 'jim.yaml'), CONFIGURATION);

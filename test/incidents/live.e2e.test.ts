@@ -20,7 +20,7 @@ import { RealAlertmanager, exampleConfig, startReceiver, until } from '../alertm
 import { RULES_TEXT } from '../alerts/rules-file.ts';
 import type { ExporterProcess } from '../exporter-process.ts';
 import { startExporter } from '../exporter-process.ts';
-import { RUN } from '../poll/rows.ts';
+import { HR_SYSTEM, RUN } from '../poll/rows.ts';
 import { PROGRAM_VERSIONS, findProgram, lacksProgram } from '../programs.ts';
 
 const PATIENCE_MS = 90_000;
@@ -54,6 +54,7 @@ class Watched {
 
   async start(): Promise<void> {
     this.end('Complete');
+    this.world.systems = [HR_SYSTEM];
     const quirks = { rateLimit: false };
     this.#server = await startSimulatorServer(
       createSimulator({ world: this.world, now: () => Date.now(), quirks }),

@@ -1,4 +1,5 @@
 /** Rows by the thousand, for tests of size. */
+import type { ConnectedSystem } from '../../src/demo/inventory.ts';
 import type { WorldRow } from '../../src/demo/row.ts';
 import { BLANK_ROW } from '../../src/demo/row.ts';
 import type { World } from '../../src/demo/world.ts';
@@ -10,6 +11,26 @@ export const RUN = {
   targetContext: 'HR System',
   runType: 'FullImport',
 } as const;
+
+/**
+ * Of `RUN`, for a JIM that the whole program watches: every ten minutes it reads the inventory, and run profiles that
+ * are not there leave.
+ */
+export const HR_SYSTEM: ConnectedSystem = {
+  id: 1,
+  name: RUN.targetContext,
+  created: 0,
+  connectorName: 'JIM SQL Connector',
+  connectorId: 1,
+  objectCount: 100,
+  joinedCount: 100,
+  pendingExports: 0,
+  runProfiles: ['Full Import', 'Delta Import', 'Export'].map((name, index) => ({
+    id: index + 1,
+    name,
+    runType: RUN.runType,
+  })),
+};
 
 const SECOND = 1e6;
 
