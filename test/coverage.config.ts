@@ -7,7 +7,7 @@ const REACH_NO_OTHER_LINE = [
   'test/**/*.e2e.test.ts',
   // They prove counting and cost at length; ten lives of the simulation reach the same lines.
   'test/exactly-once/{mutants,company}*',
-  'test/poll/cost.test.ts',
+  'test/poll/{cost,poller,truth}.test.ts',
   'test/soak/**',
   'test/alertmanager/simulation.test.ts',
   'test/demo/table-size.test.ts',

@@ -44,6 +44,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     // Vitest would leave a core idle, and many tests wait for real programs: one worker more than there are cores.
     maxWorkers: availableParallelism() + 1,
+    // `npm run check` meets the modules as `npm test` has just compiled them.
+    experimental: { fsModuleCache: true },
     // Modules are loaded once a worker instead of once a file. No test changes what outlives it.
     isolate: false,
     // Real servers on CI's shared cores miss a deadline now and then; what is wrong fails twice.

@@ -22,16 +22,31 @@ export function writeDate(micros: number, style: DateStyle = 'offset'): string {
   const local = micros + offsetMinutes * 60 * MICROS_PER_SECOND;
   const seconds = Math.floor(local / MICROS_PER_SECOND);
   const fraction = local - seconds * MICROS_PER_SECOND;
-  const text = new Date(seconds * 1000).toISOString().slice(0, 19);
+  const text = writeSeconds(seconds);
   const digits = fraction === 0 ? '' : `.${trimZeros(String(fraction).padStart(6, '0'))}`;
   return `${text}${digits}${style === 'z' ? 'Z' : writeOffset(offsetMinutes)}`;
+}
+
+const DAY_SECONDS = 86_400;
+const TWO_DIGITS = Array.from({ length: 60 }, (_, number) => String(number).padStart(2, '0'));
+/** Of the last date written: most are of the same day, and months of simulated work write millions. */
+let lastDay = { day: Number.NaN, text: '' };
+
+/** `2026-03-02T00:02:00`. */
+function writeSeconds(seconds: number): string {
+  const day = Math.floor(seconds / DAY_SECONDS);
+  if (day !== lastDay.day)
+    lastDay = { day, text: new Date(day * DAY_SECONDS * 1_000).toISOString().slice(0, 11) };
+  const rest = seconds - day * DAY_SECONDS;
+  const [hour, minute] = [Math.floor(rest / 3_600), Math.floor(rest / 60) % 60];
+  return `${lastDay.text}${TWO_DIGITS[hour]}:${TWO_DIGITS[minute]}:${TWO_DIGITS[rest % 60]}`;
 }
 
 /** A date made in process: UTC, Z, 100-nanosecond ticks, trailing zeros trimmed. */
 export function writeTimestamp(micros: number): string {
   const seconds = Math.floor(micros / MICROS_PER_SECOND);
   const ticks = (micros - seconds * MICROS_PER_SECOND) * 10 + (Math.floor(micros / 10) % 9) + 1;
-  const text = new Date(seconds * 1000).toISOString().slice(0, 19);
+  const text = writeSeconds(seconds);
   return `${text}.${trimZeros(String(ticks).padStart(7, '0'))}Z`;
 }
 
