@@ -94,27 +94,21 @@ interface Totals {
 }
 
 function totalsOf(shown: Shown, subject: Subject, labels: Labels): Totals {
+  const its = shown.filter((sample) => belongs(sample, labels));
   const statuses = new Map<string, number>();
-  for (const sample of shown) {
-    if (sample.name !== subject.metric || !belongs(sample, labels)) continue;
+  for (const sample of its) {
+    if (sample.name !== subject.metric) continue;
     const status = sample.labels['status'] ?? '';
     statuses.set(status, (statuses.get(status) ?? 0) + sample.value);
   }
   return {
     statuses,
-    errors: sumOf(shown, subject.errors, labels),
-    added: sumOf(shown, 'jim_run_objects_total', { ...labels, outcome: 'Added' }),
-    queueSeconds: sumOf(shown, 'jim_run_queue_seconds_total', labels),
-    durationSeconds: sumOf(shown, 'jim_run_duration_seconds_sum', labels),
-    buckets: [...BOUNDS_SECONDS, null].map((bound) =>
-      shown
-        .filter(
-          (sample) =>
-            sample.name === 'jim_run_duration_seconds_bucket' &&
-            sample.labels['le'] === (bound === null ? '+Inf' : bound.toFixed(1)) &&
-            belongs(sample, labels),
-        )
-        .reduce((sum, { value }) => sum + value, 0),
+    errors: sumOf(its, subject.errors, {}),
+    added: sumOf(its, 'jim_run_objects_total', { outcome: 'Added' }),
+    queueSeconds: sumOf(its, 'jim_run_queue_seconds_total', {}),
+    durationSeconds: sumOf(its, 'jim_run_duration_seconds_sum', {}),
+    buckets: [...BOUNDS_SECONDS.map((bound) => bound.toFixed(1)), '+Inf'].map((le) =>
+      sumOf(its, 'jim_run_duration_seconds_bucket', { le }),
     ),
   };
 }
