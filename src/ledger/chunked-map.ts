@@ -29,7 +29,9 @@ export class ChunkedMap<K, V> implements ReadonlyMap<K, V> {
   }
 
   has(key: K): boolean {
-    return this.chunks.some((chunk) => chunk.has(key));
+    for (let index = this.chunks.length - 1; index >= 0; index -= 1)
+      if (this.chunks[index]?.has(key) === true) return true;
+    return false;
   }
 
   /** With these entries as well; none of their keys may be there. */

@@ -197,6 +197,13 @@ const ONE_HEAD = [
   '--storage.tsdb.retention.time=10y',
 ];
 
+/**
+ * Prometheus 2 takes a quarter of a minute for this one, for all others together one second: it looks at it every half
+ * hour there. Prometheus 3 looks at it as at the others.
+ */
+const SLOW_IN_2 = 'JimRunNeverSucceeded';
+const SLOW_STEPS = 3;
+
 describe.each(PROGRAM_VERSIONS)('the rules in Prometheus %d', (version) => {
   test.skipIf(lacksProgram('prometheus', version))(
     `are silent over ${DAYS} quiet days, and tell of the failure after them`,
@@ -210,10 +217,11 @@ describe.each(PROGRAM_VERSIONS)('the rules in Prometheus %d', (version) => {
       onTestFinished(() => prometheus.stop());
       for (const request of requests) await prometheus.send(request);
 
-      const stepSeconds = STEP_MINUTES * 60;
       const endMs = startMs + (MONTH.minutes - STEP_MINUTES) * MINUTE_MS;
       const fired: { readonly alert: string; readonly at: string; readonly of: string }[] = [];
       for (const { alert, expr, forSeconds } of rangeAlerts()) {
+        const isSlow = version === 2 && alert === SLOW_IN_2;
+        const stepSeconds = STEP_MINUTES * 60 * (isSlow ? SLOW_STEPS : 1);
         for (const one of await prometheus.range(expr, { startMs, endMs, stepSeconds })) {
           const seconds = firesAt(one, { forSeconds, stepSeconds });
           if (seconds === null) continue;
