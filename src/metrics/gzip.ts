@@ -32,24 +32,37 @@ interface Run {
   readonly deflated: Promise<Uint8Array>;
 }
 
-export type Gzip = (blocks: readonly Uint8Array[]) => Promise<Uint8Array>;
+export interface Gzip {
+  compress(blocks: readonly Uint8Array[]): Promise<Uint8Array>;
+  /** Begins with blocks that more will follow: what `compress` will ask for of them is then done, or under way. */
+  begin(blocks: readonly Uint8Array[]): void;
+}
 
 /** A compressor that remembers blocks, by reference, for as long as they are in use. */
 export function createGzip(): Gzip {
   const runs = new WeakMap<Uint8Array, Run>();
-  const compress = async (blocks: readonly Uint8Array[]): Promise<Uint8Array> => {
+  const atMost = createSlots(CONCURRENT_RUNS);
+  const deflatedRun = (blocks: readonly Uint8Array[]): Promise<Uint8Array> => {
     const first = blocks[0];
-    if (first === undefined) return Buffer.alloc(0);
+    if (first === undefined) return Promise.resolve(Buffer.alloc(0));
     const known = runs.get(first);
     if (known !== undefined && sameBlocks(known.blocks, blocks)) return known.deflated;
-    const bytes = blocks.length === 1 ? first : Buffer.concat(blocks);
-    const deflated = deflate(bytes, { level: LEVEL, finishFlush: constants.Z_FULL_FLUSH });
+    const deflated = atMost(() => {
+      const bytes = blocks.length === 1 ? first : Buffer.concat(blocks);
+      return deflate(bytes, { level: LEVEL, finishFlush: constants.Z_FULL_FLUSH });
+    });
     runs.set(first, { blocks, deflated });
     return deflated;
   };
-  return async (blocks) => {
-    const deflated = await mapConcurrently(grouped(blocks), CONCURRENT_RUNS, compress);
-    return Buffer.concat([HEADER, ...deflated, END, trailer(blocks)]);
+  return {
+    compress: async (blocks) => {
+      const deflated = await Promise.all(grouped(blocks).map(deflatedRun));
+      return Buffer.concat([HEADER, ...deflated, END, trailer(blocks)]);
+    },
+    begin: (blocks) => {
+      // The last run may become longer. Who asks for a run hears of its failure.
+      for (const run of grouped(blocks).slice(0, -1)) deflatedRun(run).catch(() => undefined);
+    },
   };
 }
 
@@ -79,19 +92,21 @@ function sameBlocks(a: readonly Uint8Array[], b: readonly Uint8Array[]): boolean
   return a.length === b.length && a.every((block, index) => block === b[index]);
 }
 
-/** Results in the order of the inputs, `concurrency` of them under way at a time. */
-async function mapConcurrently<In, Out>(
-  inputs: readonly In[],
-  concurrency: number,
-  work: (input: In) => Promise<Out>,
-): Promise<readonly Out[]> {
-  const results: Out[] = [];
-  const queue = inputs.entries();
-  const worker = async (): Promise<void> => {
-    for (const [index, input] of queue) results[index] = await work(input);
+/** Runs work, so much of it at a time, in the order of asking. */
+function createSlots(count: number): <T>(work: () => Promise<T>) => Promise<T> {
+  let free = count;
+  const waiting: (() => void)[] = [];
+  return async (work) => {
+    if (free === 0) await new Promise<void>((resolve) => waiting.push(resolve));
+    else free -= 1;
+    try {
+      return await work();
+    } finally {
+      const next = waiting.shift();
+      if (next === undefined) free += 1;
+      else next();
+    }
   };
-  await Promise.all(Array.from({ length: concurrency }, worker));
-  return results;
 }
 
 /** CRC-32 and length of what was compressed, both little-endian. */

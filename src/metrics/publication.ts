@@ -4,6 +4,7 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createGzip } from './gzip.ts';
+import type { Blocks } from './renderer.ts';
 import { createRenderer } from './renderer.ts';
 import type { Runtime } from './runtime.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -67,13 +68,19 @@ export function createPublication(options: PublicationOptions): Publication {
   let working: Promise<void> | null = null;
 
   const show = async (snapshot: Snapshot): Promise<void> => {
-    const blocks = await renderer.render(snapshot, await options.runtime.read());
+    const blocks = await renderer.render(snapshot, await options.runtime.read(), beginToCompress);
     const text = represent('text', blocks.text);
     const openMetrics = represent('openMetrics', blocks.openMetrics);
     // What was asked for before will be again: compressed before it is shown, so that no scrape waits for it.
     if (wanted.text) await text.compressed();
     if (wanted.openMetrics) await openMetrics.compressed();
     current = { text, openMetrics, publishedAtMs: snapshot.nowMs };
+  };
+
+  /** In zlib's threads, while later families are written here. */
+  const beginToCompress = (blocks: Blocks): void => {
+    for (const format of ['text', 'openMetrics'] as const)
+      if (wanted[format]) gzip?.begin(blocks[format]);
   };
 
   const represent = (
@@ -89,7 +96,7 @@ export function createPublication(options: PublicationOptions): Publication {
       compressed: () => {
         wanted[format] = true;
         if (gzip === null) return null;
-        compressed ??= gzip(blocks).then((bytes) => (compressed = bytes));
+        compressed ??= gzip.compress(blocks).then((bytes) => (compressed = bytes));
         return compressed;
       },
     };

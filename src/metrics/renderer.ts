@@ -17,7 +17,12 @@ export interface Blocks {
 }
 
 export interface Renderer {
-  render(snapshot: Snapshot, runtime: readonly ReadFamily[]): Promise<Blocks>;
+  /** `soFar` is told of all blocks before the last, family by family. */
+  render(
+    snapshot: Snapshot,
+    runtime: readonly ReadFamily[],
+    soFar?: (blocks: Blocks) => void,
+  ): Promise<Blocks>;
 }
 
 /**
@@ -35,17 +40,24 @@ export function createRenderer(yieldToLoop: () => Promise<void>): Renderer {
   const process = createBlock();
   const end = Buffer.from(OPEN_METRICS_END);
   return {
-    render: async (snapshot, runtime) => {
+    render: async (snapshot, runtime, soFar) => {
       const slice = createSlice(yieldToLoop);
       const shown: Block[] = [];
-      for (const family of families) shown.push(...(await family.render(snapshot, slice)));
+      for (const family of families) {
+        shown.push(...(await family.render(snapshot, slice)));
+        soFar?.(bytesOf(shown));
+      }
       process.write(writeRuntime(runtime));
-      shown.push(process);
-      return {
-        text: shown.map(({ text }) => text),
-        openMetrics: [...shown.map(({ openMetrics }) => openMetrics), end],
-      };
+      const { text, openMetrics } = bytesOf([...shown, process]);
+      return { text, openMetrics: [...openMetrics, end] };
     },
+  };
+}
+
+function bytesOf(shown: readonly Block[]): Blocks {
+  return {
+    text: shown.map(({ text }) => text),
+    openMetrics: shown.map(({ openMetrics }) => openMetrics),
   };
 }
 
