@@ -2,6 +2,7 @@
  * The exporter, wired: opens the ledger, connects to JIM and the Alertmanagers, listens, and polls on its
  * schedule until it is stopped. What each part does is said where it stands; here is only who knows whom.
  */
+import type { FinishedRun } from './alertmanager/alerts.ts';
 import { nextAlerts } from './alertmanager/alerts.ts';
 import { alertSettingsOf, collectorSettingsOf, pollSettingsOf } from './app-settings.ts';
 import { connectAlertmanager } from './alertmanager/client.ts';
@@ -28,7 +29,6 @@ import type { Snapshot } from './metrics/snapshot.ts';
 import type { Collectors } from './poll/collectors/collectors.ts';
 import { createCollectors } from './poll/collectors/collectors.ts';
 import { createKeeper } from './poll/keeper.ts';
-import type { FinishedRun } from './poll/poller.ts';
 import { createPoller } from './poll/poller.ts';
 import { createRequestMeter } from './request-meter.ts';
 import type { RequestMeter } from './request-meter.ts';

@@ -46,6 +46,7 @@ export interface AlertSettings {
   readonly externalUrl: string;
 }
 
+/** A run counted in a move: the bridge tells of it even if a success followed. */
 export interface FinishedRun {
   readonly labels: RunLabels;
   readonly run: Finished;

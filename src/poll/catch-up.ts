@@ -136,7 +136,7 @@ export function createCatchUp(options: CatchUpOptions): CatchUp {
       return pages + 1;
     }
     const closed = progress !== null && isCaughtUp(current().reading);
-    if (closed && known.size > 0 && !met) await noteHistoryGap(NO_KNOWN_ROW);
+    if (closed && !met && !known.isEmpty()) await noteHistoryGap(NO_KNOWN_ROW);
     return Math.max(1, pages);
   }
 

@@ -1,9 +1,9 @@
 /** When rows may have been deleted before they were seen: counting.md, rule 15. */
-import type { Instant } from '../jim/activity.ts';
 import { MICROS_PER_SECOND } from '../jim/activity.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { HeadRead } from '../ledger/reading.ts';
 import { headStop, windowEnd } from '../ledger/reading.ts';
+import type { KnownWindow } from './observe.ts';
 import { knownInWindow } from './observe.ts';
 import type { Turn } from './turn.ts';
 import type { Slice } from './walk.ts';
@@ -32,26 +32,10 @@ export function historyGap(
   if (from === null || stop === null || reading.top === null) return null;
   const reached = read.ended || (read.deepest !== null && read.deepest < stop);
   if (!reached) return null;
-  // Nearly every poll meets one at once; all that is known is only looked through where none is met.
-  if (meetsKnown(ledger, slices, from, reading.top)) return null;
-  return knownInWindow(ledger, from, reading.top).size > 0 ? NO_KNOWN_ROW : null;
+  const known = knownInWindow(ledger, from, reading.top);
+  return !meets(slices, known) && !known.isEmpty() ? NO_KNOWN_ROW : null;
 }
 
-/** As `meets` of `knownInWindow`, by asking for the ids that were seen. */
-function meetsKnown(
-  { counted, open }: Ledger,
-  slices: readonly Slice[],
-  from: Instant,
-  to: Instant,
-): boolean {
-  return slices.some(({ sightings }) =>
-    sightings.some(({ activity: { id } }) => {
-      const created = (counted.get(id) ?? open.get(id))?.created;
-      return created !== undefined && created >= from && created <= to;
-    }),
-  );
-}
-
-export function meets(slices: readonly Slice[], known: ReadonlySet<string>): boolean {
+export function meets(slices: readonly Slice[], known: Pick<KnownWindow, 'has'>): boolean {
   return slices.some(({ sightings }) => sightings.some(({ activity }) => known.has(activity.id)));
 }

@@ -206,11 +206,21 @@ export function partReadOf(slice: Slice): PartRead {
   return { deepest: slice.last, deepestFromOldest: slice.lastFromOldest, ended: slice.ended };
 }
 
-/** Ids known inside the window: a walk that reaches it and meets none of them reads another history than ours. */
-export function knownInWindow(ledger: Ledger, from: Instant, to: Instant): ReadonlySet<ActivityId> {
-  const known = new Set<ActivityId>();
-  for (const [id, { created }] of ledger.counted)
-    if (created >= from && created <= to) known.add(id);
-  for (const [id, { created }] of ledger.open) if (created >= from && created <= to) known.add(id);
-  return known;
+/** What is known inside a window: a walk that reaches it and meets none of it reads another history than ours. */
+export interface KnownWindow {
+  has(id: ActivityId): boolean;
+  /** Looks through all that is known. */
+  isEmpty(): boolean;
+}
+
+export function knownInWindow({ counted, open }: Ledger, from: Instant, to: Instant): KnownWindow {
+  const isWithin = ({ created }: { readonly created: Instant }): boolean =>
+    created >= from && created <= to;
+  return {
+    has: (id) => {
+      const known = counted.get(id) ?? open.get(id);
+      return known !== undefined && isWithin(known);
+    },
+    isEmpty: () => ![...counted.values(), ...open.values()].some(isWithin),
+  };
 }

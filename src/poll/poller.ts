@@ -2,16 +2,16 @@
  * One poll, from JIM to the publication: observe, account, commit, publish, notify. The steps and their
  * order are those of counting.md, "One poll"; each observation succeeds or fails alone.
  */
+import type { FinishedRun } from '../alertmanager/alerts.ts';
 import type { ActivityId, Instant } from '../jim/activity.ts';
 import type { CallOptions } from '../jim/ask.ts';
 import type { ActivityPage, JimClient } from '../jim/client.ts';
 import type { Dialect } from '../jim/dialect.ts';
 import type { Accounted, AccountEvent } from '../ledger/account.ts';
 import { account } from '../ledger/account.ts';
-import type { Ledger, RunLabels } from '../ledger/ledger.ts';
+import type { Ledger } from '../ledger/ledger.ts';
 import { firstReading, isCaughtUp, noteTotal, prune, readHead } from '../ledger/reading.ts';
 import { retire } from '../ledger/retire.ts';
-import type { Finished } from '../ledger/totals.ts';
 import { releaseHolds, withAuthentication } from '../ledger/zero-hold.ts';
 import { RequestError } from '../request-error.ts';
 import { createCatchUp } from './catch-up.ts';
@@ -30,12 +30,6 @@ import type { PollSettings, Turn } from './turn.ts';
 import { createSeenMemory, limitsOf, observationOf } from './turn.ts';
 import type { Slice } from './walk.ts';
 import { BeyondCeiling, WalkVoid } from './walk.ts';
-
-/** A run counted in a move: the bridge tells of it even if a success followed. */
-export interface FinishedRun {
-  readonly labels: RunLabels;
-  readonly run: Finished;
-}
 
 /** What is known of JIM after a poll. */
 export interface JimSeen {
