@@ -93,7 +93,7 @@ const CLOCK_READING = /\bDate\.now\b|\bnew Date\(\)|\bperformance\.now\b|\bMath\
 
 /** Timers that a clock argument cannot stand for: sockets, the process itself, giving way to the event loop; a script for browsers. */
 const TIMERS =
-  /^src\/(surroundings|app|main|scheduler|http|web\/(page-look|server|protocols|request-listener)|ledger\/lock|metrics\/publication|demo\/(demo|transport|server))\.ts$/;
+  /^src\/(surroundings|app|main|scheduler|http|web\/(page-look|server|protocols|request-listener)|ledger\/(lock|state-file)|metrics\/publication|demo\/(demo|transport|server))\.ts$/;
 const TIMER = /\bset(Timeout|Interval|Immediate)\b/;
 
 /** `error-types.ts` names its subject, `types.ts` and `string-utils.ts` do not. */

@@ -172,7 +172,7 @@ describe.each(Object.entries(PHASES))('in %s', (_, { signal, options, reach }) =
     const left = readdirSync(join(folder, 'data'));
     if (exporter.stderr().includes('first observation complete')) {
       expect(left).toEqual(['ledger.state']);
-      expect(decodeLedger(readFileSync(stateFile(), 'utf8'), stateFile()).started).toBe(true);
+      expect(decodeLedger(readFileSync(stateFile()), stateFile()).started).toBe(true);
     } else {
       expect(left).toEqual([]);
     }

@@ -19,6 +19,14 @@ export class ChunkedMap<K, V> implements ReadonlyMap<K, V> {
     return entries instanceof ChunkedMap ? entries : new ChunkedMap<K, V>([]).adding(entries);
   }
 
+  /** Of pairs whose keys are all different. */
+  static ofEntries<K, V>(entries: readonly (readonly [K, V])[]): ChunkedMap<K, V> {
+    const chunks: ReadonlyMap<K, V>[] = [];
+    for (let start = 0; start < entries.length; start += CHUNK_ENTRIES)
+      chunks.push(new Map(entries.slice(start, start + CHUNK_ENTRIES)));
+    return new ChunkedMap(chunks);
+  }
+
   get(key: K): V | undefined {
     // The newest first: rows met again are mostly those of the polls before.
     for (let index = this.chunks.length - 1; index >= 0; index -= 1) {

@@ -4,8 +4,9 @@
  */
 import { createHash } from 'node:crypto';
 import { ChunkedMap } from './chunked-map.ts';
+import type { ActivityId } from '../jim/activity.ts';
 import { violations } from './invariants.ts';
-import type { Ledger } from './ledger.ts';
+import type { Counted, Ledger } from './ledger.ts';
 import { onceEach } from './once-each.ts';
 
 const FORMAT = 'jim-exporter state';
@@ -20,30 +21,76 @@ export class StateFileError extends Error {
 
 /** Throws on a ledger that breaks an invariant: that is our bug, and must not become durable. */
 export function encodeLedger(ledger: Ledger): Buffer {
+  const work = encoding(ledger);
+  for (;;) {
+    const { done, value } = work.next();
+    if (done === true) return value;
+  }
+}
+
+/** The same, and the event loop gets its turn between slices: after a start a megabyte is encoded anew, and scrapes must not wait for it. */
+export async function encodeLedgerInTurns(
+  ledger: Ledger,
+  yieldToLoop: () => Promise<void>,
+): Promise<Buffer> {
+  const work = encoding(ledger);
+  for (;;) {
+    const { done, value } = work.next();
+    if (done === true) return value;
+    await yieldToLoop();
+  }
+}
+
+/** 1 to 2 ms of work where nothing was encoded before. */
+const SLICE_BYTES = 65_536;
+
+/** Stops after every slice. */
+function* encoding(ledger: Ledger): Generator<undefined, Buffer, undefined> {
   const broken = violations(ledger);
   if (broken.length > 0)
     throw new Error(`The ledger breaks its own rules and was not written: ${broken.join('; ')}.`);
-  const body = [...jsonOf(ledger)];
-  const header = { format: FORMAT, version: STATE_VERSION, sha256: sha256(body) };
+  const body: Buffer[] = [];
+  const hash = createHash('sha256');
+  let bytes = 0;
+  for (const part of jsonOf(ledger)) {
+    body.push(part);
+    hash.update(part);
+    bytes += part.length;
+    if (bytes < SLICE_BYTES) continue;
+    bytes = 0;
+    yield;
+  }
+  const header = { format: FORMAT, version: STATE_VERSION, sha256: hash.digest('hex') };
   // Put together once: to copy a megabyte again costs as much as to write it.
   return Buffer.concat([Buffer.from(`${JSON.stringify(header)}\n`), ...body, Buffer.from('\n')]);
 }
 
+/** The ledger as `jsonOf` writes it; of ten thousand counted ids, which hold neither maps nor sets, no tag is looked for. */
+type Written = Omit<Ledger, 'counted'> & {
+  readonly counted: { readonly $map: readonly (readonly [ActivityId, Counted])[] };
+};
+
+const LINE_END = 10;
+
 /** Reads what `encodeLedger` wrote; `file` names it in the sentence of a StateFileError. */
-export function decodeLedger(text: string, file: string): Ledger {
-  const lineEnd = text.indexOf('\n');
-  const header = readHeader(lineEnd === -1 ? text : text.slice(0, lineEnd), file);
+export function decodeLedger(bytes: Buffer, file: string): Ledger {
+  const lineEnd = bytes.indexOf('\n');
+  const header = readHeader(
+    bytes.toString('utf8', 0, lineEnd === -1 ? bytes.length : lineEnd),
+    file,
+  );
   if (header.version !== STATE_VERSION) {
     throw new StateFileError(
       `The state file ${file} was written by another version of jim-exporter (state version ${String(header.version)}, this one reads ${STATE_VERSION}). Start that version, or move the file away to begin counting anew.`,
     );
   }
-  const body = text.slice(lineEnd + 1, -1);
-  if (lineEnd === -1 || !text.endsWith('\n') || sha256([body]) !== header.sha256)
+  const body = bytes.subarray(lineEnd + 1, -1);
+  if (lineEnd === -1 || bytes.at(-1) !== LINE_END || sha256(body) !== header.sha256)
     throw damaged(file, 'its checksum does not match');
-  // The checksum and the version prove that encodeLedger wrote this very text, from a Ledger.
-  const read = untagged(JSON.parse(body)) as Ledger;
-  const ledger: Ledger = { ...read, counted: ChunkedMap.of(read.counted) };
+  // The checksum and the version prove that encodeLedger wrote these very bytes, from a Ledger.
+  const written = JSON.parse(body.toString()) as Written;
+  const counted = ChunkedMap.ofEntries(written.counted.$map);
+  const ledger: Ledger = { ...(untagged({ ...written, counted: null }) as Ledger), counted };
   const broken = violations(ledger);
   if (broken.length > 0) throw damaged(file, broken.join('; '));
   return ledger;
@@ -88,10 +135,8 @@ function damaged(file: string, why: string): StateFileError {
   );
 }
 
-function sha256(parts: readonly (string | Uint8Array)[]): string {
-  const hash = createHash('sha256');
-  for (const part of parts) hash.update(part);
-  return hash.digest('hex');
+function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
 }
 
 /** One line of JSON, in parts: to write a megabyte as one string and to join its pieces takes half as long again. */
@@ -100,7 +145,7 @@ function* jsonOf(ledger: Ledger): Generator<Buffer, void, undefined> {
   for (const [name, value] of Object.entries<unknown>({ ...ledger })) {
     yield Buffer.from(`${before}${JSON.stringify(name)}:`);
     before = ',';
-    if (value instanceof ChunkedMap) yield* jsonOfMap(value.chunks.map(textOfChunk));
+    if (value instanceof ChunkedMap) yield* jsonOfMap(textsOf(value.chunks));
     else if (value instanceof Map) yield* jsonOfMap(entriesOf(value));
     else yield Buffer.from(JSON.stringify(tagged(value)));
   }
@@ -115,6 +160,12 @@ function* jsonOfMap(parts: Iterable<Buffer>): Generator<Buffer, void, undefined>
     before = ',';
   }
   yield Buffer.from(before === ',' ? ']}' : `${before}]}`);
+}
+
+function* textsOf(
+  chunks: readonly ReadonlyMap<unknown, unknown>[],
+): Generator<Buffer, void, undefined> {
+  for (const chunk of chunks) yield textOfChunk(chunk);
 }
 
 /** A map's entries, without the brackets around them. */

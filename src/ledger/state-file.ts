@@ -15,7 +15,8 @@ import {
   unlink,
 } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { StateFileError, decodeLedger, encodeLedger } from './encoding.ts';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { StateFileError, decodeLedger, encodeLedgerInTurns } from './encoding.ts';
 import type { Ledger } from './ledger.ts';
 import type { Lock } from './lock.ts';
 import { takeLock } from './lock.ts';
@@ -40,7 +41,7 @@ export async function openStateFile(folder: string, nowMs: () => number): Promis
   return {
     load: () => load(file),
     commit: async (ledger) => {
-      const bytes = encodeLedger(ledger);
+      const bytes = await encodeLedgerInTurns(ledger, nextTurn);
       await lock.confirm();
       await replaceFile(file, bytes);
       return bytes.byteLength;
@@ -98,9 +99,9 @@ async function isFolder(path: string): Promise<boolean> {
 }
 
 async function load(file: string): Promise<Ledger | null> {
-  let text: string;
+  let bytes: Buffer;
   try {
-    text = await readFile(file, 'utf8');
+    bytes = await readFile(file);
   } catch (error) {
     if (isMissing(error) && !(await isDeadLink(file))) return null;
     const why = error instanceof Error ? error.message : String(error);
@@ -111,7 +112,7 @@ async function load(file: string): Promise<Ledger | null> {
       },
     );
   }
-  return decodeLedger(text, file);
+  return decodeLedger(bytes, file);
 }
 
 function isMissing(error: unknown): boolean {

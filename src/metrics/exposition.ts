@@ -31,18 +31,11 @@ export function writeSamples(
   { name, labels }: Pick<Definition, 'name' | 'labels'>,
   samples: readonly Sample[],
 ): Written {
-  const openings = labels.map((label, index) => `${index === 0 ? '{' : '",'}${label}="`);
-  const bucketOpening = labels.length === 0 ? '{le="' : '",le="';
+  const labelsText = createLabelsWriter(labels);
   let text = '';
   let openMetrics: string | null = null;
   for (const sample of samples) {
-    let line = name + sample.suffix;
-    for (let index = 0; index < sample.labels.length; index += 1) {
-      // A bucket has one value more than its family has labels: its upper bound.
-      line += openings[index] ?? bucketOpening;
-      line += escapeQuoted(sample.labels[index] ?? '');
-    }
-    line += sample.labels.length === 0 ? ' ' : '"} ';
+    let line = `${name}${sample.suffix}${labelsText(sample.labels)}`;
     line += writeNumber(sample.value);
     const exemplar = sample.exemplar === null ? '' : writeExemplar(sample.exemplar);
     // One string serves both formats until the first exemplar.
@@ -51,6 +44,27 @@ export function writeSamples(
     text += `${line}\n`;
   }
   return { text, openMetrics: openMetrics ?? text };
+}
+
+/**
+ * Writes label values after their names, up to the space before the sample's value. What a line has in common with the
+ * one before it, as a run profile's lines have, is not put together again.
+ */
+function createLabelsWriter(names: readonly string[]): (values: readonly string[]) => string {
+  const openings = names.map((name, index) => `${index === 0 ? '{' : '",'}${name}="`);
+  // A bucket has one value more than its family has labels: its upper bound.
+  openings.push(names.length === 0 ? '{le="' : '",le="');
+  let before: readonly string[] = [];
+  /** Of the first values of the line before: none, one, two and so on. */
+  const texts = [''];
+  return (values) => {
+    let same = 0;
+    while (same < values.length && values[same] === before[same]) same += 1;
+    for (let index = same; index < values.length; index += 1)
+      texts[index + 1] = `${texts[index]}${openings[index]}${escapeQuoted(values[index] ?? '')}`;
+    before = values;
+    return values.length === 0 ? ' ' : `${texts[values.length]}"} `;
+  };
 }
 
 function writeExemplar({ activityId, value, atMs }: SampleExemplar): string {

@@ -68,7 +68,7 @@ describe('a state file', () => {
       scene.finishRuns(3);
       await eventually(first, (metrics) => {
         copyFileSync(scene.stateFile, backup);
-        decodeLedger(readFileSync(backup, 'utf8'), backup);
+        decodeLedger(readFileSync(backup), backup);
         return runsShown(metrics) === 3;
       });
       scene.finishRuns(4);
@@ -158,7 +158,7 @@ describe.skipIf(!canMount())('a small disk of its own', () => {
       expect(full).toMatch(STORAGE_FAILURE);
       expect(runsShown(full)).toBe(0);
       expect(exporter.stderr()).toMatch(/nothing was counted: ENOSPC/);
-      const kept = decodeLedger(readFileSync(scene.stateFile, 'utf8'), scene.stateFile);
+      const kept = decodeLedger(readFileSync(scene.stateFile), scene.stateFile);
       expect(kept.counted.size).toBe(0);
       expect(readdirSync(scene.data).toSorted()).toEqual(['filler', 'ledger.lock', 'ledger.state']);
       exporter.kill('SIGKILL');

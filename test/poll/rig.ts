@@ -103,12 +103,12 @@ interface WatchedDisk extends VirtualDisk {
 }
 
 /** As in the state file. Texts of parts are kept from commit to commit: a copy of the ledger has none of them. */
-function textOf(ledger: Ledger): string {
-  const text = encodeLedger(ledger).toString();
+function bytesOf(ledger: Ledger): Buffer {
+  const bytes = encodeLedger(ledger);
   const copy = structuredClone({ ...ledger, counted: new Map(ledger.counted) });
-  if (encodeLedger(copy).toString() !== text)
+  if (!encodeLedger(copy).equals(bytes))
     throw new Error('what is written of the ledger is not what it holds');
-  return text;
+  return bytes;
 }
 
 const COMMITS_PER_WRITTEN = 8;
@@ -126,7 +126,7 @@ function virtualDisk(): WatchedDisk {
     crashed: false,
     load: async () => {
       forgotten = durable?.forgotten ?? new Set();
-      return durable === null ? null : decodeLedger(textOf(durable.ledger), 'virtual');
+      return durable === null ? null : decodeLedger(bytesOf(durable.ledger), 'virtual');
     },
     commit: async (ledger) => {
       const broken = violations(ledger);

@@ -44,10 +44,11 @@ function cellSamples<Word extends string>(
   words: readonly Word[],
   nameOf: (word: Word) => CellName,
 ): readonly Sample[] {
+  const values = runLabelValues(labels);
   const samples: Sample[] = [];
   for (const word of words) {
     const cell = cells.get(nameOf(word));
-    if (cell !== undefined) samples.push(sample([...runLabelValues(labels), word], cell.value));
+    if (cell !== undefined) samples.push(sample([...values, word], cell.value));
   }
   return samples;
 }
@@ -58,13 +59,15 @@ const FROM_LIST: readonly SnapshotFamily[] = [
     labels: [...RUN_LABELS, 'status'],
     help: `Finished runs by JIM's status, polled from its Activities list. ${ZERO_HOLD_HELP}`,
     from: accounts,
-    samples: ({ labels, published }) =>
-      FINISHED_STATUSES.map((status) => ({
+    samples: ({ labels, published }) => {
+      const values = runLabelValues(labels);
+      return FINISHED_STATUSES.map((status) => ({
         suffix: '',
-        labels: [...runLabelValues(labels), status],
+        labels: [...values, status],
         value: published.statuses[status],
         exemplar: published.exemplars[status] ?? null,
-      })),
+      }));
+    },
   }),
   runCounter(
     'jim_run_errors_total',
