@@ -11,10 +11,11 @@ import type { SimulatorServer } from '../src/demo/server.ts';
 import { startSimulatorServer } from '../src/demo/server.ts';
 import { createSimulator } from '../src/demo/simulator.ts';
 import { DEMO_API_KEY, World } from '../src/demo/world.ts';
-import { decodeLedger, encodeLedger } from '../src/ledger/encoding.ts';
+import { decodeLedger } from '../src/ledger/encoding.ts';
 import { emptyLedger } from '../src/ledger/ledger.ts';
 import type { ActivityId } from '../src/jim/activity.ts';
 import { instant } from '../src/jim/activity.ts';
+import { bytesOf } from './ledger/bytes-of.ts';
 import { runExporter, startExporter } from './exporter-process.ts';
 import type { ExporterOptions, ExporterProcess } from './exporter-process.ts';
 import { HR_SYSTEM, RUN } from './poll/rows.ts';
@@ -96,7 +97,7 @@ describe('starting', () => {
     const empty = emptyLedger(500);
     const reading = { ...empty.reading, top: created, base: created, enumerated: true };
     const ledger = { ...empty, started: true, reading, counted: new Map(counted) };
-    writeFileSync(stateFile(), encodeLedger(ledger));
+    writeFileSync(stateFile(), await bytesOf(ledger));
     expect(readFileSync(stateFile()).length).toBeGreaterThan(1_000_000);
     const exporter = start({
       // Its own processor time when it listens: the clock on the wall would measure the tests beside it.

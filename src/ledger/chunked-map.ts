@@ -15,15 +15,13 @@ export class ChunkedMap<K, V> implements ReadonlyMap<K, V> {
     this.size = chunks.reduce((total, chunk) => total + chunk.size, 0);
   }
 
-  static of<K, V>(entries: ReadonlyMap<K, V>): ChunkedMap<K, V> {
-    return entries instanceof ChunkedMap ? entries : new ChunkedMap<K, V>([]).adding(entries);
-  }
-
   /** Of pairs whose keys are all different. */
-  static ofEntries<K, V>(entries: readonly (readonly [K, V])[]): ChunkedMap<K, V> {
+  static of<K, V>(entries: Iterable<readonly [K, V]>): ChunkedMap<K, V> {
+    if (entries instanceof ChunkedMap) return entries;
+    const pairs = [...entries];
     const chunks: ReadonlyMap<K, V>[] = [];
-    for (let start = 0; start < entries.length; start += CHUNK_ENTRIES)
-      chunks.push(new Map(entries.slice(start, start + CHUNK_ENTRIES)));
+    for (let start = 0; start < pairs.length; start += CHUNK_ENTRIES)
+      chunks.push(new Map(pairs.slice(start, start + CHUNK_ENTRIES)));
     return new ChunkedMap(chunks);
   }
 

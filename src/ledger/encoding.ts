@@ -3,8 +3,8 @@
  * proved to be ours, whole and of this version is refused; nothing is ever guessed from half a file.
  */
 import { createHash } from 'node:crypto';
-import { ChunkedMap } from './chunked-map.ts';
 import type { ActivityId } from '../jim/activity.ts';
+import { ChunkedMap } from './chunked-map.ts';
 import { violations } from './invariants.ts';
 import type { Counted, Ledger } from './ledger.ts';
 import { onceEach } from './once-each.ts';
@@ -19,33 +19,17 @@ export class StateFileError extends Error {
   override readonly name = 'StateFileError';
 }
 
-/** Throws on a ledger that breaks an invariant: that is our bug, and must not become durable. */
-export function encodeLedger(ledger: Ledger): Buffer {
-  const work = encoding(ledger);
-  for (;;) {
-    const { done, value } = work.next();
-    if (done === true) return value;
-  }
-}
-
-/** The same, and the event loop gets its turn between slices: after a start a megabyte is encoded anew, and scrapes must not wait for it. */
-export async function encodeLedgerInTurns(
-  ledger: Ledger,
-  yieldToLoop: () => Promise<void>,
-): Promise<Buffer> {
-  const work = encoding(ledger);
-  for (;;) {
-    const { done, value } = work.next();
-    if (done === true) return value;
-    await yieldToLoop();
-  }
-}
-
 /** 1 to 2 ms of work where nothing was encoded before. */
 const SLICE_BYTES = 65_536;
 
-/** Stops after every slice. */
-function* encoding(ledger: Ledger): Generator<undefined, Buffer, undefined> {
+/**
+ * Throws on a ledger that breaks an invariant: that is our bug, and must not become durable. The event loop gets its
+ * turn between slices: after a start a megabyte is encoded anew, and scrapes must not wait for it.
+ */
+export async function encodeLedger(
+  ledger: Ledger,
+  yieldToLoop: () => Promise<void>,
+): Promise<Buffer> {
   const broken = violations(ledger);
   if (broken.length > 0)
     throw new Error(`The ledger breaks its own rules and was not written: ${broken.join('; ')}.`);
@@ -58,7 +42,7 @@ function* encoding(ledger: Ledger): Generator<undefined, Buffer, undefined> {
     bytes += part.length;
     if (bytes < SLICE_BYTES) continue;
     bytes = 0;
-    yield;
+    await yieldToLoop();
   }
   const header = { format: FORMAT, version: STATE_VERSION, sha256: hash.digest('hex') };
   // Put together once: to copy a megabyte again costs as much as to write it.
@@ -74,7 +58,7 @@ const LINE_END = 10;
 
 /** Reads what `encodeLedger` wrote; `file` names it in the sentence of a StateFileError. */
 export function decodeLedger(bytes: Buffer, file: string): Ledger {
-  const lineEnd = bytes.indexOf('\n');
+  const lineEnd = bytes.indexOf(LINE_END);
   const header = readHeader(
     bytes.toString('utf8', 0, lineEnd === -1 ? bytes.length : lineEnd),
     file,
@@ -89,7 +73,7 @@ export function decodeLedger(bytes: Buffer, file: string): Ledger {
     throw damaged(file, 'its checksum does not match');
   // The checksum and the version prove that encodeLedger wrote these very bytes, from a Ledger.
   const written = JSON.parse(body.toString()) as Written;
-  const counted = ChunkedMap.ofEntries(written.counted.$map);
+  const counted = ChunkedMap.of(written.counted.$map);
   const ledger: Ledger = { ...(untagged({ ...written, counted: null }) as Ledger), counted };
   const broken = violations(ledger);
   if (broken.length > 0) throw damaged(file, broken.join('; '));

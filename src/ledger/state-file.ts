@@ -16,7 +16,7 @@ import {
 } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { StateFileError, decodeLedger, encodeLedgerInTurns } from './encoding.ts';
+import { StateFileError, decodeLedger, encodeLedger } from './encoding.ts';
 import type { Ledger } from './ledger.ts';
 import type { Lock } from './lock.ts';
 import { takeLock } from './lock.ts';
@@ -41,7 +41,7 @@ export async function openStateFile(folder: string, nowMs: () => number): Promis
   return {
     load: () => load(file),
     commit: async (ledger) => {
-      const bytes = await encodeLedgerInTurns(ledger, nextTurn);
+      const bytes = await encodeLedger(ledger, nextTurn);
       await lock.confirm();
       await replaceFile(file, bytes);
       return bytes.byteLength;

@@ -15,7 +15,7 @@ import { createJimClient } from '../../src/jim/client.ts';
 import { readEnvelope } from '../../src/jim/wire-schema.ts';
 import { readRows } from '../../src/jim/wire.ts';
 import { account } from '../../src/ledger/account.ts';
-import { decodeLedger, encodeLedger } from '../../src/ledger/encoding.ts';
+import { decodeLedger } from '../../src/ledger/encoding.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
 import { emptyLedger } from '../../src/ledger/ledger.ts';
 import { prune } from '../../src/ledger/reading.ts';
@@ -27,6 +27,7 @@ import { createKeeper } from '../../src/poll/keeper.ts';
 import { createPoller } from '../../src/poll/poller.ts';
 import type { PollSettings } from '../../src/poll/turn.ts';
 import { realSurroundings } from '../../src/surroundings.ts';
+import { bytesOf } from '../ledger/bytes-of.ts';
 import { NOW_MS, busyRunAccount, largeLedger, ledgerOf, snapshotOf } from '../metrics/snapshots.ts';
 import type { Effort } from './effort.ts';
 import { QUICK, WHOLE } from './effort.ts';
@@ -496,7 +497,7 @@ async function measureCommit({ sizes, repeats }: Effort): Promise<Measured> {
   const points: Point[] = [];
   for (const series of [3_000, ...sizes]) {
     const ledger = rememberingLedger(series);
-    const bytes = encodeLedger(ledger);
+    const bytes = await bytesOf(ledger);
     const folder = await mkdtemp(join(tmpdir(), 'jim-bench-'));
     const store = await openStateFile(folder, Date.now);
     try {
@@ -505,7 +506,7 @@ async function measureCommit({ sizes, repeats }: Effort): Promise<Measured> {
       // The first one writes what all later ones keep.
       await store.commit(change(0));
       const commitMs = await medianMs(repeats * 2, (round) => store.commit(change(round)));
-      const encodeMs = await medianMs(repeats * 2, async (round) => encodeLedger(change(round)));
+      const encodeMs = await medianMs(repeats * 2, (round) => bytesOf(change(round)));
       const decodeMs = await medianMs(repeats * 2, async () => decodeLedger(bytes, 'bench'));
       const writeMs = await medianMs(repeats * 2, () => writeDurably(folder, bytes));
       const size = `${(bytes.length / 1e6).toFixed(2)} MB`;

@@ -4,8 +4,8 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Ledger } from '../../src/ledger/ledger.ts';
 import { ChunkedMap } from '../../src/ledger/chunked-map.ts';
-import { encodeLedger } from '../../src/ledger/encoding.ts';
 import { activityId, instant } from '../../src/jim/activity.ts';
+import { bytesOf } from '../ledger/bytes-of.ts';
 import { largeLedger } from '../metrics/snapshots.ts';
 import type { Effort } from './effort.ts';
 import type { Exporter, Jim } from './processes.ts';
@@ -150,7 +150,7 @@ export async function measureStart({ sizes, repeats }: Effort): Promise<Measured
   const points: Point[] = [];
   for (const series of sizes) {
     const ledger = rememberingLedger(series);
-    const megabytes = encodeLedger(ledger).length / 1e6;
+    const megabytes = (await bytesOf(ledger)).length / 1e6;
     const times: number[] = [];
     const bare: number[] = [];
     for (let round = 0; round < repeats; round += 1) {

@@ -2,9 +2,9 @@
 import { describe, expect, test } from 'vitest';
 import { emptyLedger, OTHER } from '../../src/ledger/ledger.ts';
 import { admit, byCodePoint, labelValue, runLabelsAs, withLimit } from '../../src/ledger/labels.ts';
-import { encodeLedger } from '../../src/ledger/encoding.ts';
 import { applyInventory, retire } from '../../src/ledger/retire.ts';
 import type { WorldRow } from '../../src/demo/row.ts';
+import { bytesOf } from './bytes-of.ts';
 import { keptMegabytes } from '../garbage.ts';
 import { parseExposition } from '../metrics/strict-parser.ts';
 import type { Rig } from '../poll/rig.ts';
@@ -93,10 +93,10 @@ describe('folding', () => {
     expect(runsCounted(rig)).toBe(5_000);
     expect(rig.ledger().labels.runs.size).toBe(100);
     expect(rig.ledger().labels.connectedSystems.size).toBe(100);
-    const before = encodeLedger(rig.ledger());
+    const before = await bytesOf(rig.ledger());
     await rig.keeper.flush();
     await rig.restart();
-    expect(encodeLedger(rig.ledger()).equals(before)).toBe(true);
+    expect((await bytesOf(rig.ledger())).equals(before)).toBe(true);
     expect(before.length).toBeLessThan(3_000_000);
   }, 60_000);
 
@@ -153,7 +153,7 @@ describe('a year of run profiles that come and go', () => {
       const inventory = { runProfiles: listed, connectedSystems: [`System ${week}`] };
       await rig.keeper.move((ledger) => applyInventory(ledger, inventory, rig.nowMs()).ledger);
       await rig.pollFor(30_000);
-      sizes.push(encodeLedger(rig.ledger()).length);
+      sizes.push((await bytesOf(rig.ledger())).length);
       if (week === 10) warmMegabytes = keptMegabytes();
     }
     // 35 days of retention: some six weeks of eight run profiles at any time, and never a folded one.

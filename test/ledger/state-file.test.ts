@@ -14,11 +14,12 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ChunkedMap } from '../../src/ledger/chunked-map.ts';
-import { StateFileError, decodeLedger, encodeLedger } from '../../src/ledger/encoding.ts';
+import { StateFileError, decodeLedger } from '../../src/ledger/encoding.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
 import { emptyLedger } from '../../src/ledger/ledger.ts';
 import { openStateFile } from '../../src/ledger/state-file.ts';
 import { instant } from '../../src/jim/activity.ts';
+import { bytesOf } from './bytes-of.ts';
 import { activityIdOf } from '../metrics/snapshots.ts';
 import { createRig } from '../poll/rig.ts';
 import { RUN } from '../poll/rows.ts';
@@ -33,7 +34,7 @@ beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'jim-state-'));
   file = join(folder, 'ledger.state');
   ledger = await livedLedger();
-  bytes = Buffer.from(encodeLedger(ledger));
+  bytes = await bytesOf(ledger);
 });
 afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
@@ -91,7 +92,7 @@ describe('a committed ledger', () => {
     expect(readdirSync(folder)).toEqual(['ledger.state']);
   });
 
-  it('is one line of JSON under its header, maps and sets as tagged lists, however many there are', () => {
+  it('is one line of JSON under its header, maps and sets as tagged lists, however many there are', async () => {
     const counted = new Map(
       Array.from({ length: 2_500 }, (_, index) => [
         activityIdOf(index),
@@ -103,7 +104,7 @@ describe('a committed ledger', () => {
       if (value instanceof Map || value instanceof ChunkedMap) return { $map: [...value] };
       return value instanceof Set ? { $set: [...value] } : value;
     };
-    const written = encodeLedger(many);
+    const written = await bytesOf(many);
     expect(written.toString().split('\n')[1]).toBe(JSON.stringify(many, tagged));
     expect(decodeLedger(written, 'the file')).toEqual(many);
   });

@@ -11,7 +11,7 @@ import type { ActivityId } from '../../src/jim/activity.ts';
 import { micros } from '../../src/jim/activity.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
 import { emptyLedger } from '../../src/ledger/ledger.ts';
-import { decodeLedger, encodeLedger } from '../../src/ledger/encoding.ts';
+import { decodeLedger } from '../../src/ledger/encoding.ts';
 import { violations } from '../../src/ledger/invariants.ts';
 import { prune } from '../../src/ledger/reading.ts';
 import type { LedgerStore } from '../../src/ledger/state-file.ts';
@@ -32,6 +32,7 @@ import type { Simulator } from '../../src/demo/simulator.ts';
 import { createSimulator } from '../../src/demo/simulator.ts';
 import { simulatorTransport } from '../../src/demo/transport.ts';
 import { DEMO_API_KEY, World } from '../../src/demo/world.ts';
+import { bytesOf } from '../ledger/bytes-of.ts';
 
 const SECOND_MICROS = 1_000_000;
 /** Deadline of a request. */
@@ -103,10 +104,10 @@ interface WatchedDisk extends VirtualDisk {
 }
 
 /** As in the state file. Texts of parts are kept from commit to commit: a copy of the ledger has none of them. */
-function bytesOf(ledger: Ledger): Buffer {
-  const bytes = encodeLedger(ledger);
+async function provenBytesOf(ledger: Ledger): Promise<Buffer> {
+  const bytes = await bytesOf(ledger);
   const copy = structuredClone({ ...ledger, counted: new Map(ledger.counted) });
-  if (!encodeLedger(copy).equals(bytes))
+  if (!(await bytesOf(copy)).equals(bytes))
     throw new Error('what is written of the ledger is not what it holds');
   return bytes;
 }
@@ -126,13 +127,13 @@ function virtualDisk(): WatchedDisk {
     crashed: false,
     load: async () => {
       forgotten = durable?.forgotten ?? new Set();
-      return durable === null ? null : decodeLedger(bytesOf(durable.ledger), 'virtual');
+      return durable === null ? null : decodeLedger(await provenBytesOf(durable.ledger), 'virtual');
     },
     commit: async (ledger) => {
       const broken = violations(ledger);
       if (broken.length > 0) throw new Error(`The ledger breaks its own rules: ${broken.join()}`);
       // Now and then, so that a restart meets texts that were kept of an older ledger.
-      if (commits % COMMITS_PER_WRITTEN === 0) encodeLedger(ledger);
+      if (commits % COMMITS_PER_WRITTEN === 0) await bytesOf(ledger);
       const outcome = disk.full ? 'before' : planned.shift();
       const next = forgetting.length === 0 ? forgotten : new Set([...forgotten, ...forgetting]);
       forgetting = [];

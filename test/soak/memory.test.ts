@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import { createRandom } from '../../src/demo/random.ts';
 import { NO_TOTALS } from '../../src/demo/row.ts';
 import { World } from '../../src/demo/world.ts';
-import { encodeLedger } from '../../src/ledger/encoding.ts';
+import { bytesOf } from '../ledger/bytes-of.ts';
 import { keptMegabytes } from '../garbage.ts';
 import { createRig, runsCounted, START_MS } from '../poll/rig.ts';
 import { RUN } from '../poll/rows.ts';
@@ -64,7 +64,7 @@ test(`${DAYS} days leave no more behind than ${WARM_UP_DAYS}`, { timeout: 3_600_
       heapMb: Math.round(keptMegabytes() * 10) / 10,
       rssMb: Math.round(process.memoryUsage.rss() / 2 ** 20),
       countedIds: rig.ledger().counted.size,
-      stateBytes: encodeLedger(rig.ledger()).length,
+      stateBytes: (await bytesOf(rig.ledger())).length,
       lines: rig.scrape()?.split('\n').length ?? 0,
       runs: runsCounted(rig),
     });

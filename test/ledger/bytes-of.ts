@@ -1,0 +1,7 @@
+/** A ledger as in the state file, without turns of the event loop. */
+import { encodeLedger } from '../../src/ledger/encoding.ts';
+import type { Ledger } from '../../src/ledger/ledger.ts';
+
+export function bytesOf(ledger: Ledger): Promise<Buffer> {
+  return encodeLedger(ledger, async () => undefined);
+}
