@@ -158,7 +158,7 @@ export async function startApp(options: AppOptions): Promise<App> {
           caughtUp: seen.caughtUp,
         },
         readings: collectors.readings(),
-        stateSizeBytes: keeper.sizeBytes(),
+        stateSizeBytes: store.sizeBytes(),
         build,
       };
     };

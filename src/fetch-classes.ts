@@ -5,6 +5,6 @@
  */
 // oxlint-disable-next-line import/no-unassigned-import -- it works by being the first
 import './without-node-fetch.ts';
-import { install } from 'undici';
+import { fetch, FormData, Headers, Request, Response } from 'undici';
 
-install();
+Object.assign(globalThis, { fetch, FormData, Headers, Request, Response });

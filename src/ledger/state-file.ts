@@ -28,8 +28,10 @@ const LOCK_FILE = 'ledger.lock';
 export interface LedgerStore {
   /** Null when nothing was ever kept. Throws StateFileError on anything that cannot be used. */
   load(): Promise<Ledger | null>;
-  /** Resolves with the bytes kept once they are durable; rejects when that is not certain. */
-  commit(ledger: Ledger): Promise<number>;
+  /** Resolves once the ledger is durable; rejects when that is not certain. */
+  commit(ledger: Ledger): Promise<void>;
+  /** Of the ledger that was loaded or committed last, in bytes; 0 without one. */
+  sizeBytes(): number;
   close(): Promise<void>;
 }
 
@@ -38,14 +40,22 @@ export async function openStateFile(folder: string, nowMs: () => number): Promis
   const file = join(folder, STATE_FILE);
   const lock = await lockFolder(folder, nowMs);
   await clearLeftovers(folder);
+  let size = 0;
   return {
-    load: () => load(file),
+    load: async () => {
+      const bytes = await read(file);
+      if (bytes === null) return null;
+      const ledger = decodeLedger(bytes, file);
+      size = bytes.byteLength;
+      return ledger;
+    },
     commit: async (ledger) => {
       const bytes = await encodeLedger(ledger, nextTurn);
       await lock.confirm();
       await replaceFile(file, bytes);
-      return bytes.byteLength;
+      size = bytes.byteLength;
     },
+    sizeBytes: () => size,
     close: () => lock.release(),
   };
 }
@@ -53,7 +63,8 @@ export async function openStateFile(folder: string, nowMs: () => number): Promis
 /** Keeps nothing over a restart (`storage.path: ""`). */
 export const memoryStore: LedgerStore = {
   load: async () => null,
-  commit: async () => 0,
+  commit: async () => undefined,
+  sizeBytes: () => 0,
   close: async () => undefined,
 };
 
@@ -98,10 +109,10 @@ async function isFolder(path: string): Promise<boolean> {
   }
 }
 
-async function load(file: string): Promise<Ledger | null> {
-  let bytes: Buffer;
+/** Null where there is none. */
+async function read(file: string): Promise<Buffer | null> {
   try {
-    bytes = await readFile(file);
+    return await readFile(file);
   } catch (error) {
     if (isMissing(error) && !(await isDeadLink(file))) return null;
     const why = error instanceof Error ? error.message : String(error);
@@ -112,7 +123,6 @@ async function load(file: string): Promise<Ledger | null> {
       },
     );
   }
-  return decodeLedger(bytes, file);
 }
 
 function isMissing(error: unknown): boolean {

@@ -15,8 +15,6 @@ export interface Keeper {
   current(): Ledger;
   /** Moves the ledger; resolves with it once it is durable. Rejects with StorageFailure. */
   move(step: (ledger: Ledger) => Ledger): Promise<Ledger>;
-  /** Size of the last written state, bytes. */
-  sizeBytes(): number;
   /** Commits what was not worth a commit of its own, after all moves under way. */
   flush(): Promise<void>;
 }
@@ -30,12 +28,11 @@ export interface KeeperOptions {
 export function createKeeper({ store, initial, committed }: KeeperOptions): Keeper {
   let durable = initial;
   let current = initial;
-  let size = 0;
   let queue: Promise<unknown> = Promise.resolve();
 
   async function commit(next: Ledger): Promise<void> {
     try {
-      size = await store.commit(next);
+      await store.commit(next);
     } catch (error) {
       committed('failure');
       const why = error instanceof Error ? error.message : String(error);
@@ -63,7 +60,6 @@ export function createKeeper({ store, initial, committed }: KeeperOptions): Keep
   return {
     current: () => current,
     move: (step) => enqueue(() => run(step)),
-    sizeBytes: () => size,
     flush: () =>
       enqueue(async () => {
         if (current !== durable) await commit(current);

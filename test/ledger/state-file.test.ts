@@ -83,11 +83,14 @@ describe('a committed ledger', () => {
   it('comes back equal, with its size told, in a file for its owner alone', async () => {
     const store = await openStateFile(folder, now);
     expect(await store.load()).toBeNull();
-    expect(await store.commit(ledger)).toBe(bytes.length);
+    expect(store.sizeBytes()).toBe(0);
+    await store.commit(ledger);
+    expect(store.sizeBytes()).toBe(bytes.length);
     await store.close();
     expect(statSync(file).mode & 0o777).toBe(0o600);
     const again = await openStateFile(folder, now);
     expect(await again.load()).toEqual(ledger);
+    expect(again.sizeBytes()).toBe(bytes.length);
     await again.close();
     expect(readdirSync(folder)).toEqual(['ledger.state']);
   });

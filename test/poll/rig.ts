@@ -146,8 +146,8 @@ function virtualDisk(): WatchedDisk {
       if (outcome !== undefined) throw new Error(DISK_ERRORS[outcome]);
       forgotten = next;
       commits += 1;
-      return ledger.counted.size;
     },
+    sizeBytes: () => durable?.ledger.counted.size ?? 0,
     close: async () => undefined,
     fail: (...outcomes) => {
       planned.push(...outcomes);
@@ -348,7 +348,7 @@ export async function createRig(options: RigOptions = {}): Promise<Rig> {
           caughtUp: seen.caughtUp,
         },
         readings: collectors.readings(),
-        stateSizeBytes: keeper.sizeBytes(),
+        stateSizeBytes: store.sizeBytes(),
         build: { version: 'test', revision: 'test', nodeVersion: 'test' },
       };
       if (options.publish !== 'when asked') await render();
