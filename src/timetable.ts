@@ -1,4 +1,4 @@
-/** When what happens: one poll at once, then polls and collectors on their schedules, never two of a kind at a time. */
+/** When what happens: one poll soon after the start, then polls and collectors on their schedules, never two of a kind at a time. */
 import type { Config } from './config/config.ts';
 import type { Clock } from './http.ts';
 import type { CallOptions } from './jim/ask.ts';
@@ -24,6 +24,11 @@ export interface Timetable {
 
 /** Collectors that go with the poll may retry for so long where the next poll is not known. */
 const DEFAULT_PATIENCE_MS = 15_000;
+/**
+ * What a first poll loads and compiles keeps everybody else waiting for some 50 ms: whoever waited for us to listen, a
+ * readiness probe or a scraper, has its answer before.
+ */
+const FIRST_POLL_AFTER_MS = 50;
 
 export function startTimetable({ config, poller, collectors, clock }: TimetableOptions): Timetable {
   const stopping = new AbortController();
@@ -76,7 +81,10 @@ export function startTimetable({ config, poller, collectors, clock }: TimetableO
 
   start();
   // The collectors' first turns follow the first poll, which finds out which JIM it is.
-  void poll();
+  void clock
+    .sleep(FIRST_POLL_AFTER_MS, stopping.signal)
+    .catch(() => undefined)
+    .then(poll);
   return {
     restart: () => {
       end();
