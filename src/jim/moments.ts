@@ -125,15 +125,15 @@ function parseFraction(
 ): { readonly micros: number; readonly end: number } | null {
   if (text[index] !== '.') return { micros: 0, end: index };
   let value = 0;
+  let worth = MICROS_PER_SECOND / 10;
   let end = index + 1;
   for (; end < text.length; end += 1) {
     const digit = text.charCodeAt(end) - ZERO;
     if (digit < 0 || digit > 9) break;
-    if (end - index <= MICRO_DIGITS) value = value * 10 + digit;
+    value += digit * worth;
+    worth = Math.floor(worth / 10);
   }
-  const digits = end - index - 1;
-  if (digits === 0) return null;
-  return { micros: value * 10 ** Math.max(0, MICRO_DIGITS - digits), end };
+  return end === index + 1 ? null : { micros: value, end };
 }
 
 /** The end of the text as an offset from UTC: nothing, `Z`, `+hh:mm` or `-hh:mm` up to .NET's 14 hours. */

@@ -86,6 +86,8 @@ export function parseRow(value: unknown): Row {
     return reject('other', id, created);
   }
 
+  // Field by field: to spread them in costs as much as to read a date.
+  const names = impersonal(targetType, targetName, targetContext);
   return {
     ok: true,
     activity: {
@@ -95,7 +97,8 @@ export function parseRow(value: unknown): Row {
       status,
       targetType: laterName(targetType),
       operation,
-      ...impersonal(targetType, targetName, targetContext),
+      targetName: names.targetName,
+      targetContext: names.targetContext,
       runType,
       objectsToProcess,
       objectsProcessed,
