@@ -56,6 +56,19 @@ async function listen(server: Server): Promise<number> {
   return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
+/** A JIM that never answers; `asked` resolves when a poll waits for it. */
+async function hangingJim(): Promise<{
+  readonly environment: Readonly<Record<string, string>>;
+  readonly asked: Promise<void>;
+}> {
+  let told = (): void => undefined;
+  const asked = new Promise<void>((resolve) => {
+    told = resolve;
+  });
+  const port = await listen(createServer(() => told()));
+  return { environment: { ...ENVIRONMENT, JIM_URL: `http://127.0.0.1:${port}` }, asked };
+}
+
 /** What a process has worked so far. The machine may be busy with other tests: the clock on the wall would measure those. */
 function processorSeconds(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
@@ -125,8 +138,7 @@ describe('serving', () => {
   });
 
   it('serves what the state file holds from its first moment, before JIM has answered', async () => {
-    const port = await listen(createServer(() => undefined));
-    const environment = { ...ENVIRONMENT, JIM_URL: `http://127.0.0.1:${port}` };
+    const { environment } = await hangingJim();
     const { url } = await startListening({ environment });
     const answer = await fetch(`${url}/metrics`);
     expect(answer.status).toBe(200);
@@ -148,9 +160,9 @@ describe('serving', () => {
     starting.kill('SIGTERM');
     expect(await starting.ended).toBe(0);
 
-    const port = await listen(createServer(() => undefined));
-    const environment = { ...ENVIRONMENT, JIM_URL: `http://127.0.0.1:${port}` };
+    const { environment, asked } = await hangingJim();
     const { exporter } = await startListening({ environment });
+    await asked;
     const before = Date.now();
     exporter.kill('SIGTERM');
     expect(await exporter.ended).toBe(0);
@@ -186,9 +198,9 @@ describe('serving', () => {
   });
 
   it('is asked twice by one Ctrl-C through npm, and at a person’s second ends at once', async () => {
-    const port = await listen(createServer(() => undefined));
-    const environment = { ...ENVIRONMENT, JIM_URL: `http://127.0.0.1:${port}` };
+    const { environment, asked } = await hangingJim();
     const { exporter } = await startListening({ environment });
+    await asked;
     exporter.kill('SIGINT');
     exporter.kill('SIGINT');
     await exporter.waitFor(/Stopping/);

@@ -1,5 +1,6 @@
 /** The real program against a real JIM simulator: how soon it serves, that every signal in every phase ends it well, what it may be denied, what its log says. */
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
@@ -130,7 +131,7 @@ const PHASES: Readonly<Record<string, Phase>> = {
   'a first poll that JIM never answers': {
     signal: 'SIGINT',
     options: async () => ({ environment: { JIM_URL: await silent(), JIM_API_KEY: 'jim_ak_key' } }),
-    reach: addressOf,
+    reach: () => Promise.all(servers.map((server) => once(server, 'request'))),
   },
   'the wait for the next poll': {
     signal: 'SIGTERM',
