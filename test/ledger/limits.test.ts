@@ -1,7 +1,15 @@
 /** Upstream accidents: thousands of run profiles, names of any kind, a year of them. */
 import { describe, expect, test } from 'vitest';
 import { emptyLedger, OTHER } from '../../src/ledger/ledger.ts';
-import { admit, byCodePoint, labelValue, runLabelsAs, withLimit } from '../../src/ledger/labels.ts';
+import {
+  admit,
+  admitWord,
+  byCodePoint,
+  labelValue,
+  noteUnknownWord,
+  runLabelsAs,
+  withLimit,
+} from '../../src/ledger/labels.ts';
 import { applyInventory, retire } from '../../src/ledger/retire.ts';
 import type { WorldRow } from '../../src/demo/row.ts';
 import { bytesOf } from './bytes-of.ts';
@@ -41,6 +49,52 @@ describe('label values', () => {
 
   test('order is that of code points, not of UTF-16', () => {
     expect(['\u{1F984}', '\uFF5E'].toSorted(byCodePoint)).toEqual(['\uFF5E', '\u{1F984}']);
+  });
+});
+
+describe('enum words', () => {
+  const { labels } = emptyLedger(10);
+
+  test('that JIM always had are as they are, and no news', () => {
+    expect(admitWord(labels, 'runType', 'FullImport')).toEqual({
+      value: 'FullImport',
+      admissions: labels,
+      unrecognised: false,
+    });
+  });
+
+  test('of a later JIM are as they are, and news once', () => {
+    const met = admitWord(labels, 'runType', 'DryRun');
+    expect(met).toMatchObject({ value: 'DryRun', unrecognised: true });
+    expect(admitWord(met.admissions, 'runType', 'DryRun')).toEqual({ ...met, unrecognised: false });
+    // Each field has words of its own.
+    expect(admitWord(met.admissions, 'errorType', 'DryRun').unrecognised).toBe(true);
+  });
+
+  test.each(['', 'two words', 'x'.repeat(1_000), 'Müller', '(other)'])(
+    'that look like no word, as %j, are folded, and news once',
+    (word) => {
+      const met = noteUnknownWord(labels, 'status', word);
+      expect(met).toMatchObject({ value: OTHER, unrecognised: true });
+      expect(noteUnknownWord(met.admissions, 'status', 'another one')).toEqual({
+        value: OTHER,
+        admissions: met.admissions,
+        unrecognised: false,
+      });
+    },
+  );
+
+  /** Words of JIM have no digits. */
+  const laterWord = (index: number): string => `Later${'r'.repeat(index)}`;
+
+  test('beyond fifty of a field are folded; those met before stay', () => {
+    let admissions = labels;
+    for (let index = 0; index < 50; index += 1)
+      ({ admissions } = admitWord(admissions, 'runType', laterWord(index)));
+    const beyond = admitWord(admissions, 'runType', laterWord(50));
+    expect(beyond).toMatchObject({ value: OTHER, unrecognised: true });
+    expect(admitWord(beyond.admissions, 'runType', laterWord(49)).value).toBe(laterWord(49));
+    expect(admitWord(beyond.admissions, 'runType', laterWord(51)).unrecognised).toBe(false);
   });
 });
 
