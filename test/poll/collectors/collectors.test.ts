@@ -45,6 +45,9 @@ function escaped(name: string): string {
   return name.replaceAll('\\', '\\\\').replaceAll('"', '\\"');
 }
 
+const guid = (index: number): string =>
+  `00000000-0000-4000-8000-${String(index).padStart(12, '0')}`;
+
 const seconds = (micros: number | null | undefined): number => (micros ?? Number.NaN) / 1e6;
 
 describe('what is read is what JIM has', () => {
@@ -155,6 +158,76 @@ describe('what is read is what JIM has', () => {
       }
     },
   );
+
+  test('more than a page of schedules, until they are gone', async () => {
+    const { company, rig, cycle, value } = await scene();
+    const [first] = company.world.schedules;
+    if (first === undefined) throw new Error('the company has no schedule');
+    company.world.schedules = Array.from({ length: 150 }, (_, index) => ({
+      ...first,
+      id: guid(index),
+      name: `Schedule ${index}`,
+    }));
+    await cycle();
+    expect(rig.collectors.readings().schedules).toHaveLength(150);
+    expect(value('jim_schedule_enabled{schedule="Schedule 0"}')).toBe(1);
+    expect(value('jim_schedule_enabled{schedule="Schedule 149"}')).toBe(1);
+    company.world.schedules = company.world.schedules.slice(0, 1);
+    await rig.collectors.turn('schedules', {});
+    expect(value('jim_schedule_enabled{schedule="Schedule 0"}')).toBe(1);
+    expect(value('jim_schedule_enabled{schedule="Schedule 149"}')).toBeNull();
+  });
+
+  describe('an execution in progress that newer ones have pushed off the list', () => {
+    const since = `jim_schedule_in_progress_since_timestamp_seconds{schedule="${DELTA}"}`;
+    const last = (status: string): string =>
+      `jim_schedule_last_execution_status{schedule="${DELTA}",status="${status}"}`;
+
+    async function pushedOff(): Promise<Scene & { readonly id: string }> {
+      const made = await scene();
+      const { company, rig, cycle, value } = made;
+      company.incidents.startSchedule(DELTA);
+      rig.pass(3_000);
+      await cycle();
+      const running = company.world.executions.at(-1);
+      if (running?.startedAt == null) throw new Error('nothing runs');
+      expect(value(since)).toBe(running.startedAt / 1e6);
+      const newer = Array.from({ length: 120 }, (_, index) => ({
+        ...running,
+        id: guid(index),
+        scheduleId: guid(999),
+        status: 'Complete' as const,
+        queuedAt: running.queuedAt + index + 1,
+      }));
+      company.world.executions = [...company.world.executions, ...newer];
+      await rig.collectors.turn('schedules', {});
+      expect(value(since)).toBe(running.startedAt / 1e6);
+      return { ...made, id: running.id };
+    }
+
+    test('is seen to end', async () => {
+      const { company, rig, value, id } = await pushedOff();
+      company.world.executions = company.world.executions.map((execution) =>
+        execution.id === id ? { ...execution, status: 'Failed' as const } : execution,
+      );
+      await rig.collectors.turn('schedules', {});
+      expect([value(since), value(last('Failed')), value(last('Complete'))]).toEqual([null, 1, 0]);
+    });
+
+    test('is let go when JIM no longer knows it', async () => {
+      const { company, rig, value, id } = await pushedOff();
+      company.world.executions = company.world.executions.filter((one) => one.id !== id);
+      await rig.collectors.turn('schedules', {});
+      expect(value(since)).toBeNull();
+    });
+
+    test('is let go with its schedule', async () => {
+      const { company, rig, value } = await pushedOff();
+      company.world.schedules = company.world.schedules.filter(({ name }) => name !== DELTA);
+      await rig.collectors.turn('schedules', {});
+      expect(value(since)).toBeNull();
+    });
+  });
 
   test('the last two due times of a schedule, as JIM’s clock passes them', async () => {
     const { company, rig, cycle, value } = await scene();
