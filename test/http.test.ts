@@ -262,6 +262,46 @@ describe('failures, each with its reason and one sentence', () => {
     );
   });
 
+  // What no machine can be made to cause at will, as Node and undici name it.
+  it.each([
+    [
+      'EHOSTUNREACH',
+      'unreachable',
+      'there is no route to jim.example:8443 (EHOSTUNREACH). Check jim.url, the network and the firewall.',
+    ],
+    [
+      'UND_ERR_CONNECT_TIMEOUT',
+      'timeout',
+      'no connection to jim.example:8443 (UND_ERR_CONNECT_TIMEOUT). Check jim.url, the network and the firewall.',
+    ],
+    [
+      'ETIMEDOUT',
+      'timeout',
+      'no connection to jim.example:8443 (ETIMEDOUT). Check jim.url, the network and the firewall.',
+    ],
+    [
+      'CERT_HAS_EXPIRED',
+      'unreachable',
+      'the certificate of jim.example:8443 is out of its time (CERT_HAS_EXPIRED). Renew it, and check the clocks of both machines.',
+    ],
+    [
+      'EWHATEVER',
+      'unreachable',
+      'the connection to jim.example:8443 failed (EWHATEVER). Check jim.url and the network.',
+    ],
+  ])('%s', async (code, reason, sentence) => {
+    const { http: client } = wire({
+      transport: async () => {
+        throw Object.assign(new Error('in words of its own'), { code });
+      },
+    });
+    const failure = await failureOf(
+      client.request(get('https://jim.example:8443/a', { maxAttempts: 1 })),
+    );
+    expect(failure.reason).toBe(reason);
+    expect(failure.message).toBe(`GET https://jim.example:8443/a failed: ${sentence}`);
+  });
+
   it('closed before an answer', async () => {
     const port = await listen(
       net.createServer((socket) => socket.once('data', () => socket.destroy())),
