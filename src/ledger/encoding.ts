@@ -23,13 +23,16 @@ export class StateFileError extends Error {
 const SLICE_BYTES = 65_536;
 
 /**
+ * The file in parts. What did not change since it was last encoded is the very same part: a copy of a megabyte with
+ * each commit took longer than to write it, and stayed in memory until the next collection of garbage.
+ *
  * Throws on a ledger that breaks an invariant: that is our bug, and must not become durable. The event loop gets its
  * turn between slices: after a start a megabyte is encoded anew, and scrapes must not wait for it.
  */
 export async function encodeLedger(
   ledger: Ledger,
   yieldToLoop: () => Promise<void>,
-): Promise<Buffer> {
+): Promise<readonly Buffer[]> {
   const broken = violations(ledger);
   if (broken.length > 0)
     throw new Error(`The ledger breaks its own rules and was not written: ${broken.join('; ')}.`);
@@ -45,8 +48,7 @@ export async function encodeLedger(
     await yieldToLoop();
   }
   const header = { format: FORMAT, version: STATE_VERSION, sha256: hash.digest('hex') };
-  // Put together once: to copy a megabyte again costs as much as to write it.
-  return Buffer.concat([Buffer.from(`${JSON.stringify(header)}\n`), ...body, Buffer.from('\n')]);
+  return [Buffer.from(`${JSON.stringify(header)}\n`), ...body, Buffer.from('\n')];
 }
 
 /** The ledger as `jsonOf` writes it; of ten thousand counted ids, which hold neither maps nor sets, no tag is looked for. */
@@ -127,45 +129,51 @@ function sha256(bytes: Uint8Array): string {
 function* jsonOf(ledger: Ledger): Generator<Buffer, void, undefined> {
   let before = '{';
   for (const [name, value] of Object.entries<unknown>({ ...ledger })) {
-    yield Buffer.from(`${before}${JSON.stringify(name)}:`);
+    const opening = `${before}${JSON.stringify(name)}:`;
     before = ',';
-    if (value instanceof ChunkedMap) yield* jsonOfMap(textsOf(value.chunks));
-    else if (value instanceof Map) yield* jsonOfMap(entriesOf(value));
-    else yield Buffer.from(JSON.stringify(tagged(value)));
+    if (value instanceof ChunkedMap) yield* jsonOfMap(opening, textsOf(value.chunks));
+    else if (value instanceof Map) yield* jsonOfMap(opening, entriesOf(value));
+    else yield Buffer.from(`${opening}${JSON.stringify(tagged(value))}`);
   }
   yield Buffer.from('}');
 }
 
-function* jsonOfMap(parts: Iterable<Buffer>): Generator<Buffer, void, undefined> {
-  let before = '{"$map":[';
-  for (const part of parts) {
-    yield Buffer.from(before);
-    yield part;
-    before = ',';
+/** Some of a map's entries, without the brackets around all of them. */
+interface Entries {
+  readonly before: string;
+  readonly text: Buffer;
+  readonly after: string;
+}
+
+function* jsonOfMap(opening: string, parts: Iterable<Entries>): Generator<Buffer, void, undefined> {
+  let between = `${opening}{"$map":[`;
+  let comma = '';
+  for (const { before, text, after } of parts) {
+    yield Buffer.from(`${between}${comma}${before}`);
+    yield text;
+    between = after;
+    comma = ',';
   }
-  yield Buffer.from(before === ',' ? ']}' : `${before}]}`);
+  yield Buffer.from(`${between}]}`);
 }
 
 function* textsOf(
   chunks: readonly ReadonlyMap<unknown, unknown>[],
-): Generator<Buffer, void, undefined> {
-  for (const chunk of chunks) yield textOfChunk(chunk);
+): Generator<Entries, void, undefined> {
+  for (const chunk of chunks) yield { before: '', text: textOfChunk(chunk), after: '' };
 }
 
-/** A map's entries, without the brackets around them. */
-function* entriesOf(map: ReadonlyMap<unknown, unknown>): Generator<Buffer, void, undefined> {
+function* entriesOf(map: ReadonlyMap<unknown, unknown>): Generator<Entries, void, undefined> {
   for (const [key, item] of map) {
     const text = isObject(item) ? textOfItem(item) : Buffer.from(JSON.stringify(item));
-    yield Buffer.concat([Buffer.from(`[${JSON.stringify(key)},`), text, END_OF_ENTRY]);
+    yield { before: `[${JSON.stringify(key)},`, text, after: ']' };
   }
 }
-
-const END_OF_ENTRY = Buffer.from(']');
 
 /** What is in the ledger never changes, and of hundreds of run profiles a poll exchanges those that ran. */
 const textOfItem = onceEach((item: object) => Buffer.from(JSON.stringify(tagged(item))));
 
-/** As `entriesOf`. What is in a chunk holds neither maps nor sets. */
+/** All entries of a chunk. What they hold are neither maps nor sets. */
 const textOfChunk = onceEach((chunk: ReadonlyMap<unknown, unknown>) =>
   Buffer.from(JSON.stringify([...chunk]).slice(1, -1)),
 );

@@ -14,6 +14,7 @@ import {
   stat,
   unlink,
 } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { StateFileError, decodeLedger, encodeLedger } from './encoding.ts';
@@ -50,10 +51,10 @@ export async function openStateFile(folder: string, nowMs: () => number): Promis
       return ledger;
     },
     commit: async (ledger) => {
-      const bytes = await encodeLedger(ledger, nextTurn);
+      const parts = await encodeLedger(ledger, nextTurn);
       await lock.confirm();
-      await replaceFile(file, bytes);
-      size = bytes.byteLength;
+      await replaceFile(file, parts);
+      size = lengthOf(parts);
     },
     sizeBytes: () => size,
     close: () => lock.release(),
@@ -148,14 +149,14 @@ async function clearLeftovers(folder: string): Promise<void> {
 }
 
 /**
- * Resolves once `bytes` are what `file` holds, whatever happens to the machine then; on any failure up to the rename
+ * Resolves once `parts` are what `file` holds, whatever happens to the machine then; on any failure up to the rename
  * `file` holds what it held. Where only the folder cannot be synced, it may hold either, and both are true: the
  * process goes on from what it held, a restart from what is found, and nothing of the difference was shown.
  *
  * Not by write-file-atomic 7.0.1: it ignores how much of the text one write took, so a disk that fills up in the
  * middle made it put a cut file in the place of a good one.
  */
-async function replaceFile(file: string, bytes: Uint8Array): Promise<void> {
+async function replaceFile(file: string, parts: readonly Uint8Array[]): Promise<void> {
   // A link stays a link: what it leads to is replaced.
   const target = await realpath(file).catch((error: unknown) => {
     if (isMissing(error)) return file;
@@ -165,7 +166,7 @@ async function replaceFile(file: string, bytes: Uint8Array): Promise<void> {
   try {
     const handle = await open(next, 'w', 0o600);
     try {
-      await handle.writeFile(bytes);
+      await writeAll(handle, parts);
       await handle.sync();
     } finally {
       await handle.close();
@@ -176,6 +177,31 @@ async function replaceFile(file: string, bytes: Uint8Array): Promise<void> {
     throw error;
   }
   await syncFolder(dirname(target));
+}
+
+/** A disk that fills up takes a part of it without a word; only to write on says why. */
+async function writeAll(handle: FileHandle, parts: readonly Uint8Array[]): Promise<void> {
+  let rest = parts;
+  while (rest.length > 0) {
+    const { bytesWritten } = await handle.writev(rest);
+    if (bytesWritten === 0) throw new Error('the disk took nothing');
+    rest = partsAfter(rest, bytesWritten);
+  }
+}
+
+function partsAfter(parts: readonly Uint8Array[], bytes: number): readonly Uint8Array[] {
+  let left = bytes;
+  const from = parts.findIndex(({ byteLength }) => {
+    if (left < byteLength) return true;
+    left -= byteLength;
+    return false;
+  });
+  const [cut, ...whole] = from === -1 ? [] : parts.slice(from);
+  return cut === undefined ? [] : [cut.subarray(left), ...whole];
+}
+
+function lengthOf(parts: readonly Uint8Array[]): number {
+  return parts.reduce((bytes, { byteLength }) => bytes + byteLength, 0);
 }
 
 /** The rename is durable only once its folder is. */

@@ -15,7 +15,7 @@ import { createJimClient } from '../../src/jim/client.ts';
 import { readEnvelope } from '../../src/jim/wire-schema.ts';
 import { readRows } from '../../src/jim/wire.ts';
 import { account } from '../../src/ledger/account.ts';
-import { decodeLedger } from '../../src/ledger/encoding.ts';
+import { decodeLedger, encodeLedger } from '../../src/ledger/encoding.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
 import { emptyLedger } from '../../src/ledger/ledger.ts';
 import { prune } from '../../src/ledger/reading.ts';
@@ -507,7 +507,9 @@ async function measureCommit({ sizes, repeats }: Effort): Promise<Measured> {
       // The first one writes what all later ones keep.
       await store.commit(change(0));
       const commitMs = await medianMs(repeats * 2, (round) => store.commit(change(round)));
-      const encodeMs = await medianMs(repeats * 2, (round) => bytesOf(change(round)));
+      const encodeMs = await medianMs(repeats * 2, (round) =>
+        encodeLedger(change(round), async () => undefined),
+      );
       const decodeMs = await medianMs(repeats * 2, async () => decodeLedger(bytes, 'bench'));
       const writeMs = await medianMs(repeats * 2, () => writeDurably(folder, bytes));
       const size = `${(bytes.length / 1e6).toFixed(2)} MB`;

@@ -2,6 +2,6 @@
 import { encodeLedger } from '../../src/ledger/encoding.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
 
-export function bytesOf(ledger: Ledger): Promise<Buffer> {
-  return encodeLedger(ledger, async () => undefined);
+export async function bytesOf(ledger: Ledger): Promise<Buffer> {
+  return Buffer.concat(await encodeLedger(ledger, async () => undefined));
 }

@@ -10,6 +10,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { open as openFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -20,7 +21,7 @@ import { emptyLedger } from '../../src/ledger/ledger.ts';
 import { openStateFile } from '../../src/ledger/state-file.ts';
 import { instant } from '../../src/jim/activity.ts';
 import { bytesOf } from './bytes-of.ts';
-import { activityIdOf } from '../metrics/snapshots.ts';
+import { activityIdOf, largeLedger } from '../metrics/snapshots.ts';
 import { createRig } from '../poll/rig.ts';
 import { RUN } from '../poll/rows.ts';
 
@@ -53,6 +54,30 @@ async function livedLedger(): Promise<Ledger> {
   await rig.poll();
   expect(rig.ledger().counted.size).toBe(2);
   return rig.ledger();
+}
+
+type Write = (parts: readonly Uint8Array[]) => Promise<{ readonly bytesWritten: number }>;
+
+/** How often it was written to, while `work` was done, on a disk that takes what `take` hands on. */
+async function withDisk(
+  take: (write: Write, parts: readonly Uint8Array[]) => ReturnType<Write>,
+  work: () => Promise<void>,
+): Promise<number> {
+  const handle = await openFile('/dev/null');
+  const ofAll: { writev: Write } = Object.getPrototypeOf(handle);
+  await handle.close();
+  const { writev } = ofAll;
+  let writes = 0;
+  ofAll.writev = function (this: unknown, parts) {
+    writes += 1;
+    return take((taken) => writev.call(this, taken), parts);
+  };
+  try {
+    await work();
+  } finally {
+    ofAll.writev = writev;
+  }
+  return writes;
 }
 
 /** The sentence with which a file is refused. */
@@ -123,6 +148,48 @@ describe('a committed ledger', () => {
     await expect(store.commit(broken)).rejects.toThrow(/breaks its own rules and was not written/);
     await store.close();
     expect(readFileSync(file)).toEqual(bytes);
+  });
+
+  it('is whole where the disk takes any number of bytes at a time', async () => {
+    const store = await openStateFile(folder, now);
+    for (const atMost of [1, 2, 3, 97, 256, bytes.length - 1, bytes.length]) {
+      const written = await withDisk(
+        (writev, parts) => writev([Buffer.concat(parts).subarray(0, atMost)]),
+        () => store.commit(ledger),
+      );
+      expect(written).toBe(Math.ceil(bytes.length / atMost));
+      expect(readFileSync(file)).toEqual(bytes);
+    }
+    await store.close();
+  });
+
+  it('is whole where it has more parts than the system takes in one call', async () => {
+    const many = largeLedger(100_000);
+    const store = await openStateFile(folder, now);
+    await store.commit(many);
+    expect(store.sizeBytes()).toBe(statSync(file).size);
+    expect(await store.load()).toEqual(many);
+    await store.close();
+  });
+
+  it.each([0, 1, 500])('is not touched where the disk takes %i bytes and no more', async (room) => {
+    const store = await openStateFile(folder, now);
+    await store.commit(ledger);
+    let left = room;
+    const full = withDisk(
+      async (writev, parts) => {
+        if (left === 0) throw new Error('ENOSPC: no space left on device, write');
+        const part = Buffer.concat(parts).subarray(0, left);
+        left -= part.length;
+        return writev([part]);
+      },
+      () => store.commit({ ...ledger, lastHistoryGapMs: 1 }),
+    );
+    await expect(full).rejects.toThrow('ENOSPC: no space left on device, write');
+    expect(store.sizeBytes()).toBe(bytes.length);
+    await store.close();
+    expect(readFileSync(file)).toEqual(bytes);
+    expect(readdirSync(folder)).toEqual(['ledger.state']);
   });
 
   it('survives what a killed process left half-written beside it', async () => {
