@@ -68,7 +68,8 @@ function callOf(baseUrl: string, asking: Asking): HttpCall {
   const path = asking.endpoint.replaceAll(/\{(\w+)\}/g, (_braces, name: string) =>
     encodeURIComponent(asking.values?.[name] ?? ''),
   );
-  const query = asking.query === undefined ? '' : `?${new URLSearchParams(asking.query).toString()}`;
+  const query =
+    asking.query === undefined ? '' : `?${new URLSearchParams(asking.query).toString()}`;
   const url = new URL(`${baseUrl.replace(/\/+$/, '')}${path}${query}`);
   return {
     method: 'GET',

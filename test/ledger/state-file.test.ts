@@ -164,7 +164,7 @@ describe('a committed ledger', () => {
   });
 
   it('is whole where it has more parts than the system takes in one call', async () => {
-    const many = largeLedger(100_000);
+    const many = largeLedger(40_000);
     const store = await openStateFile(folder, now);
     await store.commit(many);
     expect(store.sizeBytes()).toBe(statSync(file).size);
