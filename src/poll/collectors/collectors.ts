@@ -125,18 +125,20 @@ export function createCollectors(options: CollectorsOptions): Collectors {
     ].map((collector) => [collector.name, newState(collector)]),
   );
 
-  async function turn(state: State, signal: AbortSignal | undefined): Promise<void> {
-    const { collector } = state;
+  /** Whether there is something new to show. */
+  async function turn(state: State, signal: AbortSignal | undefined): Promise<boolean> {
+    const { collector, off } = state;
     const { dialect, failure } = options.seen();
-    if (signal?.aborted || isOff(state)) return;
+    if (signal?.aborted) return false;
+    if (isOff(state)) return state.off !== off;
     const held = failure !== null && NOT_NOW.has(failure) && collector.needsKey;
     if (dialect === null || held) {
       state.owed = true;
-      return;
+      return false;
     }
     if (state.running) {
       miss(state);
-      return;
+      return true;
     }
     state.running = true;
     state.owed = false;
@@ -156,11 +158,11 @@ export function createCollectors(options: CollectorsOptions): Collectors {
         move: (step) => keeper.move((ledger) => options.alertsAfter(step(ledger))),
         telemetry,
       });
-      if (collected === 'waiting') return;
+      if (collected === 'waiting') return false;
       state.collected = collected;
       succeed(state);
     } catch (error) {
-      if (signal?.aborted) return;
+      if (signal?.aborted) return false;
       fail(state, error, deadline);
     } finally {
       ends.unlink();
@@ -168,6 +170,7 @@ export function createCollectors(options: CollectorsOptions): Collectors {
     }
     const seconds = (nowMs() - begunMs) / 1_000;
     telemetry.collectorEnded(collector.name, { success: state.failing === null, seconds });
+    return true;
   }
 
   /** Whether it is off now; says so once. */
@@ -233,14 +236,11 @@ export function createCollectors(options: CollectorsOptions): Collectors {
     }),
     turn: async (name, { signal }) => {
       const state = states.get(name);
-      if (state === undefined) return;
-      await turn(state, signal);
-      await options.publish();
+      if (state !== undefined && (await turn(state, signal))) await options.publish();
     },
     afterPoll: async ({ signal }) => {
       const each = async (state: State): Promise<void> => {
-        await turn(state, signal);
-        await options.publish();
+        if (await turn(state, signal)) await options.publish();
       };
       const owedInOrder = async (): Promise<void> => {
         for (const name of SCHEDULED_COLLECTORS) {
