@@ -9,7 +9,7 @@ export interface Effort {
   readonly catchUps: readonly number[];
   /** Idle polls, one behind the other. */
   readonly idlePolls: number;
-  /** Days of the simulated month. */
+  /** Days of the simulated months. */
   readonly days: number;
 }
 
@@ -19,7 +19,7 @@ export const WHOLE: Effort = {
   sizes: [1_000, 10_000, 100_000],
   catchUps: [20_000, 200_000],
   idlePolls: 100,
-  days: 30,
+  days: 90,
 };
 
 export const QUICK: Effort = {
@@ -28,5 +28,5 @@ export const QUICK: Effort = {
   sizes: [1_000, 10_000],
   catchUps: [5_000, 20_000],
   idlePolls: 40,
-  days: 6,
+  days: 12,
 };

@@ -50,11 +50,15 @@ function ratioOf({ value, goal }: Line): string {
   return wanted === 0 ? '' : (value / wanted).toFixed(2);
 }
 
+export function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
 export function median(values: readonly number[]): number {
   return quantile(values, 0.5);
 }
 
-export function quantile(values: readonly number[], share: number): number {
+function quantile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.round(share * (sorted.length - 1))] ?? Number.NaN;
 }
@@ -67,12 +71,10 @@ function growthExponent(points: readonly Pick<Point, 'size' | 'value'>[]): numbe
   const logs = points
     .filter(({ size, value }) => size > 0 && value > 0)
     .map(({ size, value }) => ({ x: Math.log(size), y: Math.log(value) }));
-  const mean = (of: (log: { x: number; y: number }) => number): number =>
-    logs.reduce((sum, log) => sum + of(log), 0) / logs.length;
-  const meanX = mean(({ x }) => x);
-  const meanY = mean(({ y }) => y);
-  const spread = mean(({ x }) => (x - meanX) ** 2);
-  return spread > 0 ? mean(({ x, y }) => (x - meanX) * (y - meanY)) / spread : null;
+  const meanX = mean(logs.map(({ x }) => x));
+  const meanY = mean(logs.map(({ y }) => y));
+  const spread = mean(logs.map(({ x }) => (x - meanX) ** 2));
+  return spread > 0 ? mean(logs.map(({ x, y }) => (x - meanX) * (y - meanY))) / spread : null;
 }
 
 export function growthLines(points: readonly Point[]): readonly Line[] {
