@@ -42,7 +42,8 @@ export function pageViewOf(source: PageSource): PageView {
     jimNowMs: nowMs + (seen.clockOffsetSeconds ?? 0) * 1_000,
     telemetryPath: config.web.telemetryPath,
     jim: {
-      up: seen.lastPollMs === null ? null : seen.up,
+      // Neither up nor failed: no poll has ended yet, though one may have read for a while.
+      up: !seen.up && seen.failure === null ? null : seen.up,
       version: seen.dialect?.version ?? null,
       failure: seen.failure,
       lastSuccessfulPollMs: seen.lastSuccessfulPollMs,

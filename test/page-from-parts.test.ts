@@ -64,6 +64,19 @@ function source(more: Partial<PageSource> = {}): PageSource {
 const linkOf = (number: number): string =>
   `https://jim.example.org/jim/activity/${activityIdOf(number)}`;
 
+describe('whether JIM answers', () => {
+  it.each([
+    ['before a poll', { up: false, lastPollMs: null, failure: null }, null],
+    ['in the first poll', { up: false, failure: null }, null],
+    ['after the first poll failed', { up: false, failure: 'timeout' }, false],
+    ['after a poll succeeded', { up: true, failure: null }, true],
+    ['after our own disk refused', { up: true, failure: 'storage' }, true],
+  ] as const)('is told %s', (_when, seen, up) => {
+    const none = { ...SEEN, lastSuccessfulPollMs: null, ...seen };
+    expect(pageViewOf(source({ seen: none })).jim.up).toBe(up);
+  });
+});
+
 describe('the run profiles on the page', () => {
   it('tell all that is known of the last run', () => {
     const ledger = ledgerOf({ runs: [busyRunAccount(HR_IMPORT)] });
