@@ -1,4 +1,5 @@
 /** The program as a process: what it prints, how it ends, what signals do. JIM is a server that refuses, or none. */
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
@@ -59,13 +60,11 @@ async function listen(server: Server): Promise<number> {
 /** A JIM that never answers; `asked` resolves when a poll waits for it. */
 async function hangingJim(): Promise<{
   readonly environment: Readonly<Record<string, string>>;
-  readonly asked: Promise<void>;
+  readonly asked: Promise<unknown>;
 }> {
-  let told = (): void => undefined;
-  const asked = new Promise<void>((resolve) => {
-    told = resolve;
-  });
-  const port = await listen(createServer(() => told()));
+  const server = createServer(() => undefined);
+  const asked = once(server, 'request');
+  const port = await listen(server);
   return { environment: { ...ENVIRONMENT, JIM_URL: `http://127.0.0.1:${port}` }, asked };
 }
 

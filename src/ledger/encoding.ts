@@ -173,7 +173,7 @@ function* entriesOf(map: ReadonlyMap<unknown, unknown>): Generator<Entries, void
 /** What is in the ledger never changes, and of hundreds of run profiles a poll exchanges those that ran. */
 const textOfItem = onceEach((item: object) => Buffer.from(JSON.stringify(tagged(item))));
 
-/** All entries of a chunk. What they hold are neither maps nor sets. */
+/** All entries of a chunk, which hold neither maps nor sets. */
 const textOfChunk = onceEach((chunk: ReadonlyMap<unknown, unknown>) =>
   Buffer.from(JSON.stringify([...chunk]).slice(1, -1)),
 );

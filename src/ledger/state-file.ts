@@ -191,12 +191,13 @@ async function writeAll(handle: FileHandle, parts: readonly Uint8Array[]): Promi
 
 function partsAfter(parts: readonly Uint8Array[], bytes: number): readonly Uint8Array[] {
   let left = bytes;
-  const from = parts.findIndex(({ byteLength }) => {
-    if (left < byteLength) return true;
+  let written = 0;
+  for (const { byteLength } of parts) {
+    if (left < byteLength) break;
     left -= byteLength;
-    return false;
-  });
-  const [cut, ...whole] = from === -1 ? [] : parts.slice(from);
+    written += 1;
+  }
+  const [cut, ...whole] = parts.slice(written);
   return cut === undefined ? [] : [cut.subarray(left), ...whole];
 }
 

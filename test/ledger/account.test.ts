@@ -1,12 +1,14 @@
 /** The counting rules one by one, on the pure function: a row, what was known of it, and what becomes of the ledger. */
 import { describe, expect, test } from 'vitest';
-import type { Activity, ActivityId } from '../../src/jim/activity.ts';
-import { OUTCOMES, activityId, instant, micros } from '../../src/jim/activity.ts';
+import type { Activity } from '../../src/jim/activity.ts';
+import { OUTCOMES, instant, micros } from '../../src/jim/activity.ts';
 import type { Accounted, Observation } from '../../src/ledger/account.ts';
 import { RECHECK_MS, account } from '../../src/ledger/account.ts';
 import type { Ledger, Unread } from '../../src/ledger/ledger.ts';
 import { emptyLedger } from '../../src/ledger/ledger.ts';
 import { violations } from '../../src/ledger/invariants.ts';
+import { activityIdOf } from '../metrics/snapshots.ts';
+import { runsCounted } from '../poll/rig.ts';
 
 const SECOND = 1_000_000;
 const LIMITS = { settleMicros: micros(5 * SECOND), openLimitMs: 86_400_000, runStats: true };
@@ -26,13 +28,10 @@ const STARTED: Ledger = {
   },
 };
 
-const idOf = (index: number): ActivityId =>
-  activityId(`00000000-0000-4000-8000-${String(index).padStart(12, '0')}`);
-
 /** A run that ended a minute ago and took one. */
 function run(more: Partial<Activity> = {}): Activity {
   return {
-    id: idOf(1),
+    id: activityIdOf(1),
     created: instant(DATE - 120 * SECOND),
     executed: instant(DATE - 119 * SECOND),
     status: 'Complete',
@@ -85,12 +84,7 @@ function step(
 const verdictsOf = ({ events }: Accounted): readonly string[] =>
   events.flatMap((event) => (event.kind === 'verdict' ? [event.verdict] : []));
 
-function runsCounted({ runs }: Ledger): number {
-  return [...runs.values()]
-    .flatMap(({ published, held }) => [published, held])
-    .flatMap(({ statuses }) => Object.values(statuses))
-    .reduce((sum, count) => sum + count, 0);
-}
+const countedIn = (ledger: Ledger): number => runsCounted({ ledger: () => ledger });
 
 const before = (row: Activity): Activity => ({ ...row, created: instant(HORIZON - SECOND) });
 
@@ -153,7 +147,7 @@ describe('a row that was not known', () => {
   ] as const)('%s', (_rule, ledger, row, verdict, counted) => {
     const after = step(ledger, [row]);
     expect(verdictsOf(after)).toEqual([verdict]);
-    expect(runsCounted(after.ledger)).toBe(counted);
+    expect(countedIn(after.ledger)).toBe(counted);
     expect(after.ledger.counted.size).toBe(counted);
     expect(after.ledger.owedStats.size).toBe(counted);
   });
@@ -171,16 +165,16 @@ describe('the first observation', () => {
   test('shows history, which is known from then on and not counted', () => {
     const first = step(emptyLedger(10), [run()], { first: true });
     expect(verdictsOf(first)).toEqual(['history']);
-    expect(runsCounted(first.ledger)).toBe(0);
+    expect(countedIn(first.ledger)).toBe(0);
     const [profile] = first.ledger.runs.values();
-    expect(profile?.last?.id).toBe(idOf(1));
+    expect(profile?.last?.id).toBe(activityIdOf(1));
     expect(verdictsOf(step(first.ledger, [run()]))).toEqual(['already_counted']);
   });
 
   test('follows what is in progress, and counts it when it ends', () => {
     const first = step(emptyLedger(10), [run(OPEN)], { first: true });
     const { ledger } = step({ ...first.ledger, started: true }, [run()]);
-    expect(runsCounted(ledger)).toBe(1);
+    expect(countedIn(ledger)).toBe(1);
   });
 
   test('that takes several polls counts what it saw in progress before', () => {
@@ -240,7 +234,7 @@ describe('a row that was counted', () => {
     const altered = step(ledger, [run(more)]);
     expect(verdictsOf(altered)).toEqual(['altered']);
     expect(verdictsOf(step(altered.ledger, [run(more)]))).toEqual(['already_counted']);
-    expect(runsCounted(altered.ledger)).toBe(1);
+    expect(countedIn(altered.ledger)).toBe(1);
     expect(altered.ledger.open.size).toBe(0);
   });
 
@@ -261,31 +255,34 @@ describe('several sightings in one poll', () => {
       ],
     });
     expect(verdictsOf(after)).toEqual(['opened']);
-    expect(after.ledger.open.get(idOf(1))).toMatchObject({ status: 'InProgress', fromOldest: 12 });
+    expect(after.ledger.open.get(activityIdOf(1))).toMatchObject({
+      status: 'InProgress',
+      fromOldest: 12,
+    });
   });
 
   test('of other ids are counted each', () => {
-    const rows = [1, 2, 3].map((index) => run({ id: idOf(index) }));
-    expect(runsCounted(step(STARTED, rows).ledger)).toBe(3);
+    const rows = [1, 2, 3].map((index) => run({ id: activityIdOf(index) }));
+    expect(countedIn(step(STARTED, rows).ledger)).toBe(3);
   });
 });
 
 describe('a row that cannot be read', () => {
   const created = instant(DATE - 60 * SECOND);
-  const unreadable = { id: idOf(1), created, fromOldest: 7 };
+  const unreadable = { id: activityIdOf(1), created, fromOldest: 7 };
   const rejecting = (ledger: Ledger, row = unreadable, first = false): Ledger =>
     step(ledger, [], { rejected: [row], first }).ledger;
 
   test('is missing, looked for in an hour, and counted when it can be read', () => {
     const ledger = rejecting(STARTED);
-    expect(ledger.missing.get(idOf(1))).toEqual({
+    expect(ledger.missing.get(activityIdOf(1))).toEqual({
       created,
       fromOldest: 7,
       why: 'rejected',
       nextCheckMs: NOW_MS + RECHECK_MS,
     });
     const healed = step(ledger, [run()]).ledger;
-    expect([runsCounted(healed), healed.missing.size]).toEqual([1, 0]);
+    expect([countedIn(healed), healed.missing.size]).toEqual([1, 0]);
   });
 
   test.each([
@@ -306,34 +303,34 @@ describe('a row that cannot be read', () => {
     const passed = { ...missing, reading: { ...missing.reading, horizon: DATE } };
     expect(rejecting(passed).missing.size).toBe(1);
     // And when it can be read it is counted: its id was never forgotten.
-    expect(runsCounted(step(passed, [run()]).ledger)).toBe(1);
+    expect(countedIn(step(passed, [run()]).ledger)).toBe(1);
   });
 });
 
 describe('a row that is gone', () => {
   const open = step(STARTED, [run(OPEN)]).ledger;
-  const gone = step(open, [], { gone: [idOf(1)] });
+  const gone = step(open, [], { gone: [activityIdOf(1)] });
 
   test('is missing, once, and said so', () => {
-    expect(gone.events).toEqual([{ kind: 'vanished', id: idOf(1) }]);
+    expect(gone.events).toEqual([{ kind: 'vanished', id: activityIdOf(1) }]);
     expect(gone.ledger.open.size).toBe(0);
-    expect(gone.ledger.missing.get(idOf(1))?.why).toBe('vanished');
-    const again = step(gone.ledger, [], { gone: [idOf(1)], afterMs: RECHECK_MS });
+    expect(gone.ledger.missing.get(activityIdOf(1))?.why).toBe('vanished');
+    const again = step(gone.ledger, [], { gone: [activityIdOf(1)], afterMs: RECHECK_MS });
     expect(again.events).toEqual([]);
-    expect(again.ledger.missing.get(idOf(1))?.nextCheckMs).toBe(NOW_MS + 2 * RECHECK_MS);
+    expect(again.ledger.missing.get(activityIdOf(1))?.nextCheckMs).toBe(NOW_MS + 2 * RECHECK_MS);
   });
 
   test('and comes back finished is counted', () => {
-    expect(runsCounted(step(gone.ledger, [run()]).ledger)).toBe(1);
+    expect(countedIn(step(gone.ledger, [run()]).ledger)).toBe(1);
   });
 
   test('of which nothing was known is nothing', () => {
-    expect(step(STARTED, [], { gone: [idOf(1)] }).ledger).toBe(STARTED);
+    expect(step(STARTED, [], { gone: [activityIdOf(1)] }).ledger).toBe(STARTED);
   });
 
   test('waits another hour when it was looked for and not found', () => {
-    const looked = step(gone.ledger, [], { lookedUp: [idOf(1)], afterMs: 1_000 }).ledger;
-    expect(looked.missing.get(idOf(1))?.nextCheckMs).toBe(NOW_MS + 1_000 + RECHECK_MS);
+    const looked = step(gone.ledger, [], { lookedUp: [activityIdOf(1)], afterMs: 1_000 }).ledger;
+    expect(looked.missing.get(activityIdOf(1))?.nextCheckMs).toBe(NOW_MS + 1_000 + RECHECK_MS);
   });
 
   test('of more than a thousand the oldest is forgotten', () => {
@@ -341,7 +338,7 @@ describe('a row that is gone', () => {
       // The oldest is neither the first nor the last that is met.
       run({
         ...OPEN,
-        id: idOf(index),
+        id: activityIdOf(index),
         created: instant(DATE - ((index * 17 + 3) % 1_001) * SECOND),
       }),
     );
@@ -359,7 +356,7 @@ describe('a row that stays in progress', () => {
 
   test('is an orphan past open_limit, once', () => {
     expect(step(ledger, [], { afterMs: LIMITS.openLimitMs }).ledger).toBe(ledger);
-    expect(overdue.events).toEqual([{ kind: 'orphaned', id: idOf(1) }]);
+    expect(overdue.events).toEqual([{ kind: 'orphaned', id: activityIdOf(1) }]);
     expect(step(overdue.ledger, [], { afterMs: LIMITS.openLimitMs + 2 }).ledger).toBe(
       overdue.ledger,
     );
@@ -374,8 +371,8 @@ describe('a row that stays in progress', () => {
 
   test('waits another hour when it was looked for, and counts when it ends', () => {
     const afterMs = LIMITS.openLimitMs + RECHECK_MS;
-    const looked = step(overdue.ledger, [], { lookedUp: [idOf(1)], afterMs }).ledger;
-    expect(looked.open.get(idOf(1))?.nextCheckMs).toBe(NOW_MS + afterMs + RECHECK_MS);
-    expect(runsCounted(step(looked, [run()], { afterMs }).ledger)).toBe(1);
+    const looked = step(overdue.ledger, [], { lookedUp: [activityIdOf(1)], afterMs }).ledger;
+    expect(looked.open.get(activityIdOf(1))?.nextCheckMs).toBe(NOW_MS + afterMs + RECHECK_MS);
+    expect(countedIn(step(looked, [run()], { afterMs }).ledger)).toBe(1);
   });
 });

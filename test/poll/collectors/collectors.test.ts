@@ -5,6 +5,7 @@ import type { Company } from '../../../src/demo/company.ts';
 import { createCompany } from '../../../src/demo/company.ts';
 import type { DialectName } from '../../../src/demo/dialects.ts';
 import type { CollectorName } from '../../../src/metrics/catalogue/process.ts';
+import { activityIdOf } from '../../metrics/snapshots.ts';
 import type { Rig, RigOptions } from '../rig.ts';
 import { ALL_COLLECTORS, START_MS, createRig } from '../rig.ts';
 
@@ -44,9 +45,6 @@ async function scene(
 function escaped(name: string): string {
   return name.replaceAll('\\', '\\\\').replaceAll('"', '\\"');
 }
-
-const guid = (index: number): string =>
-  `00000000-0000-4000-8000-${String(index).padStart(12, '0')}`;
 
 const seconds = (micros: number | null | undefined): number => (micros ?? Number.NaN) / 1e6;
 
@@ -165,7 +163,7 @@ describe('what is read is what JIM has', () => {
     if (first === undefined) throw new Error('the company has no schedule');
     company.world.schedules = Array.from({ length: 150 }, (_, index) => ({
       ...first,
-      id: guid(index),
+      id: activityIdOf(index),
       name: `Schedule ${index}`,
     }));
     await cycle();
@@ -194,8 +192,8 @@ describe('what is read is what JIM has', () => {
       expect(value(since)).toBe(running.startedAt / 1e6);
       const newer = Array.from({ length: 120 }, (_, index) => ({
         ...running,
-        id: guid(index),
-        scheduleId: guid(999),
+        id: activityIdOf(index),
+        scheduleId: activityIdOf(999),
         status: 'Complete' as const,
         queuedAt: running.queuedAt + index + 1,
       }));
